@@ -1,0 +1,34 @@
+//! What the child process tells its parent.
+
+use crate::{DebugLine, DeviceRecord, Finding, Limit, Status, TagUsage};
+use serde::{Deserialize, Serialize};
+
+/// One packet from the child to the parent.
+///
+/// Each is sent as soon as it is known, so that a child that dies loses nothing it had found. The parent takes each
+/// as a claim: a driver may have written over the process that sends it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// DriverEntry is about to be called.
+    Entering,
+    /// The driver printed something.
+    Debug(DebugLine),
+    /// The driver did something wrong.
+    Finding(Box<Finding>),
+    /// The machine could not go on, which is not the driver's fault.
+    Limit(Limit),
+    /// DriverEntry returned.
+    Entered(Status),
+    /// A device object that existed when DriverEntry had returned.
+    Device(DeviceRecord),
+    /// The unload routine is about to be called.
+    Unloading,
+    /// The unload routine returned.
+    Unloaded,
+    /// A row of the table of tags.
+    Tag(TagUsage),
+    /// Something the reader should know that is neither wrong nor a limit.
+    Note(String),
+    /// Nothing more will come.
+    Finished,
+}

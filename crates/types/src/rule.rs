@@ -1,0 +1,207 @@
+//! The rules a driver can break; each id is stable and listed in `docs/rules.md`, which is made from this table.
+
+use core::fmt;
+
+/// Whether a run can go on after a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The machine refused the deed or outlived it; the run goes on.
+    Soft,
+    /// The machine's state, or the driver's, can't be continued; the run ends.
+    Hard,
+}
+
+macro_rules! rules {
+    ($($variant:ident, $id:literal, $severity:ident, $title:literal, $explanation:literal;)*) => {
+        /// A rule, by which every finding is filed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Rule {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl Rule {
+            /// Every rule, in the order of the documentation.
+            pub const ALL: &[Rule] = &[$(Rule::$variant,)*];
+
+            /// The stable id, such as `pool.double-free`.
+            #[must_use]
+            pub const fn id(self) -> &'static str {
+                match self { $(Rule::$variant => $id,)* }
+            }
+
+            /// What happened, as half a sentence.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Rule::$variant => $title,)* }
+            }
+
+            /// Whether the run goes on.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Rule::$variant => Severity::$severity,)* }
+            }
+
+            /// What a driver's author should know about it.
+            #[must_use]
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Rule::$variant => $explanation,)* }
+            }
+        }
+    };
+}
+
+rules! {
+    PoolDoubleFree, "pool.double-free", Soft,
+        "a pool block was freed twice",
+        "The address was a block once and has been freed since. On Windows the second free corrupts whoever owns the memory by then. The free is refused and the run goes on.";
+    PoolWrongTag, "pool.wrong-tag", Soft,
+        "a pool block was freed with another tag",
+        "The tag given to the free routine is not the one the block was allocated with. The block is freed all the same and the run goes on.";
+    PoolInteriorFree, "pool.interior-free", Soft,
+        "an address inside a pool block was freed",
+        "Only the address that the allocation returned may be freed. The block stays allocated and the run goes on; it is not reported as a leak again.";
+    PoolForeignFree, "pool.foreign-free", Soft,
+        "an address that is no pool block was freed",
+        "The address was never returned by a pool allocation: a stack or static address, a user address, or memory of another allocator. The free is refused and the run goes on.";
+    PoolLeak, "pool.leak", Soft,
+        "pool blocks were left behind",
+        "The driver was unloaded, or its DriverEntry failed, and these blocks were still allocated. Nobody can free them any more.";
+    PoolAllocateIrql, "pool.allocate-irql", Soft,
+        "pool was allocated at too high an IRQL",
+        "Paged pool may be allocated up to APC_LEVEL, nonpaged pool up to DISPATCH_LEVEL. The block is given all the same and the run goes on.";
+    PoolFreeIrql, "pool.free-irql", Soft,
+        "pool was freed at too high an IRQL",
+        "Paged pool may be freed up to APC_LEVEL, nonpaged pool up to DISPATCH_LEVEL. The block is freed all the same and the run goes on.";
+    PoolZeroLength, "pool.zero-length", Soft,
+        "a pool block of no bytes was requested",
+        "A request for zero bytes is nearly always a size computed wrongly, and the block it returns must not be touched.";
+    PoolBadTag, "pool.bad-tag", Soft,
+        "a pool tag cannot tell whose the block is",
+        "Legacy routines stop on Windows for a tag of zero, the tag BIG, and a tag without a letter or a digit. The request is served and the run goes on.";
+    PoolMustSucceed, "pool.must-succeed", Soft,
+        "a must-succeed pool type was requested",
+        "The must-succeed types ended with Windows 2000. The request is served as ordinary nonpaged pool and the run goes on.";
+    PoolBadType, "pool.bad-type", Soft,
+        "a pool type that no header defines was requested",
+        "The POOL_TYPE value is reserved or unknown. The request fails and the run goes on.";
+    MemoryAccessViolation, "memory.access-violation", Hard,
+        "an address that no process owns was accessed",
+        "The driver touched a user-range address, often NULL plus a member's offset, and no handler was there to catch the exception.";
+    MemoryBadAddress, "memory.bad-address", Hard,
+        "a system address that maps nothing was accessed",
+        "No handler can catch a fault on a bad system address: Windows stops.";
+    MemoryNonCanonical, "memory.non-canonical", Hard,
+        "a non-canonical address was accessed",
+        "The upper bits of the address are neither all zero nor all one: what was used as a pointer is most likely data.";
+    MemoryReadOnlyWrite, "memory.read-only-write", Hard,
+        "read-only memory was written",
+        "The driver wrote to its own code, to a constant, or to another page that may only be read.";
+    MemoryNoExecute, "memory.no-execute", Hard,
+        "memory that is not code was executed",
+        "A call or jump went to memory that is not executable, such as nonpaged NX pool, the stack or a data section.";
+    MemoryIrql, "memory.irql", Hard,
+        "an address that is not resident was accessed at raised IRQL",
+        "At DISPATCH_LEVEL and above a page fault can't be served, and Windows stops.";
+    MemoryFreedPool, "memory.use-after-free", Hard,
+        "freed pool was accessed",
+        "The block that held this address has been freed; its memory is gone or belongs to somebody else.";
+    StackOverflow, "stack.overflow", Hard,
+        "the kernel stack overflowed",
+        "A kernel stack on x64 has 24 KiB. Large local arrays and recursion belong into pool.";
+    StackCookie, "stack.cookie", Hard,
+        "a stack buffer was overrun",
+        "The security cookie between a function's buffers and its return address has changed by the time it returns.";
+    CpuDivideByZero, "cpu.divide-by-zero", Hard,
+        "a division by zero, or one whose result does not fit",
+        "The exception was not handled.";
+    CpuIllegalInstruction, "cpu.illegal-instruction", Hard,
+        "bytes that are no instruction were executed",
+        "The exception was not handled. A compiler puts such bytes where it believes that control never comes.";
+    CpuPrivilegedInstruction, "cpu.privileged-instruction", Hard,
+        "an instruction was executed that this machine does not offer",
+        "The instruction is privileged: port input and output, model-specific registers, interrupt flags. The machine has no such hardware; reading and writing cr8 is the exception.";
+    CpuBreakpoint, "cpu.breakpoint", Hard,
+        "a breakpoint was executed with no debugger attached",
+        "Windows without a debugger stops for an int 3 that nobody handles.";
+    CpuFastFail, "cpu.fast-fail", Hard,
+        "the driver detected corruption and stopped",
+        "The driver executed int 29h (__fastfail): its own check, or one that the compiler put there, failed.";
+    CpuTrap, "cpu.trap", Hard,
+        "an unexpected processor trap",
+        "The processor raised a trap that no other rule names.";
+    IrqlInvalidChange, "irql.invalid-change", Hard,
+        "the IRQL was raised down or lowered up",
+        "KeRaiseIrql below the current level and KeLowerIrql above it stop Windows.";
+    IrqlTooHigh, "irql.too-high", Soft,
+        "a routine was called at too high an IRQL",
+        "The routine's documentation gives the highest IRQL at which it may be called. The call is carried out and the run goes on.";
+    IrqlNotRestored, "irql.not-restored", Soft,
+        "a routine returned at another IRQL than it was called at",
+        "Whoever raises the IRQL lowers it again before returning. The level is restored and the run goes on.";
+    SpinLockRecursive, "lock.spin-recursive", Hard,
+        "a spin lock was acquired by its owner",
+        "The processor that holds the lock would wait for itself for ever.";
+    SpinLockNotOwned, "lock.spin-not-owned", Hard,
+        "a spin lock was released that nobody held",
+        "Either it was released twice or its memory was overwritten.";
+    SpinLockLeft, "lock.spin-left", Soft,
+        "a spin lock was still held on return",
+        "DriverEntry or the unload routine returned with a spin lock held; the lock is dropped and the run goes on.";
+    DeviceLeft, "device.left", Soft,
+        "a device object was left behind",
+        "The driver is gone and its device object is still there: the next request to it would run unmapped code.";
+    LinkLeft, "device.link-left", Soft,
+        "a symbolic link was left behind",
+        "The driver is gone and the link still leads to its device name; loading it again would fail.";
+    DeviceDeletedTwice, "device.deleted-twice", Hard,
+        "an object that is no device object was deleted",
+        "The pointer given to IoDeleteDevice is no live device object: most likely it was deleted before.";
+    DriverBugCheck, "driver.bug-check", Hard,
+        "the driver stopped the machine",
+        "The driver called KeBugCheck or KeBugCheckEx.";
+    DriverRaise, "driver.unhandled-exception", Hard,
+        "an exception was raised that nobody handled",
+        "A routine that raises on failure did, and no handler was there.";
+    DriverEndlessLoop, "driver.endless-loop", Hard,
+        "the driver did not come back in time",
+        "The time limit passed while the driver was running. The stack shows where it was then.";
+    DriverSystemCall, "driver.system-call", Hard,
+        "driver code made a system call",
+        "A driver has no business with the syscall, sysenter or int 2Eh instructions; on this machine they would reach Linux. The call was not carried out.";
+    HostChildDied, "host.child-died", Hard,
+        "the process that ran the driver died",
+        "The driver damaged the process it ran in so far that it could not report by itself. What it had reported before is kept.";
+}
+
+impl Rule {
+    /// The rule with this id.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Rule> {
+        Rule::ALL.iter().copied().find(|rule| rule.id() == id)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_spelled_alike() {
+        for (place, rule) in Rule::ALL.iter().enumerate() {
+            assert_eq!(
+                Rule::from_id(rule.id()).map(|found| found as usize),
+                Some(place),
+                "{rule} is there twice"
+            );
+            let (family, name) = rule.id().split_once('.').expect("an id is family.name");
+            let plain = |part: &str| part.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            assert!(plain(family) && plain(name), "{rule}");
+        }
+    }
+}

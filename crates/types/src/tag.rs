@@ -1,0 +1,98 @@
+//! Pool tags: four characters that say whose a block is.
+
+use core::fmt;
+
+/// A pool tag as it is stored: the first character in the lowest byte.
+///
+/// A C literal `'gaT1'` holds its characters the other way round, so tools show it as `1Tag` (POOL-205).
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(pub u32);
+
+impl Tag {
+    /// The tag of allocations that name none (POOL-094).
+    pub const NONE: Tag = Tag::from_text(*b"None");
+
+    /// The tag under which allocations are counted once the tag table is full.
+    pub const OVERFLOW: Tag = Tag::from_text(*b"Ovfl");
+
+    /// The tag whose characters, in the order tools show them, are `text`.
+    #[must_use]
+    pub const fn from_text(text: [u8; 4]) -> Tag {
+        Tag(u32::from_le_bytes(text))
+    }
+
+    /// The tag's characters in the order tools show them; NUL and other unprintable bytes become `.` (POOL-204).
+    #[must_use]
+    pub fn text(self) -> [char; 4] {
+        self.0.to_le_bytes().map(|byte| if (0x20..=0x7E).contains(&byte) { char::from(byte) } else { '.' })
+    }
+
+    /// Whether the tag is one to four printable ASCII characters, the rest NUL, and not zero (POOL-039, POOL-202).
+    #[must_use]
+    pub fn is_well_formed(self) -> bool {
+        let bytes = self.0.to_le_bytes();
+        self.0 != 0 && bytes.iter().all(|&byte| byte == 0 || (0x20..=0x7E).contains(&byte))
+    }
+
+    /// Whether at least one character is a letter or a digit (POOL-215).
+    #[must_use]
+    pub fn has_letter_or_digit(self) -> bool {
+        self.0.to_le_bytes().iter().any(u8::is_ascii_alphanumeric)
+    }
+
+    /// Whether the tag is the text `BIG`, which legacy routines reject (POOL-214).
+    #[must_use]
+    pub fn is_big(self) -> bool {
+        matches!(self.0.to_le_bytes(), [b'B', b'I', b'G', 0 | b' '])
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{self}'")
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().into_iter().try_for_each(|character| fmt::Write::write_char(f, character))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn pool_206_the_literal_fred_reads_derf() {
+        let literal = u32::from_be_bytes(*b"Fred");
+        assert_eq!(literal, 0x4672_6564, "what a C compiler makes of 'Fred'");
+        assert_eq!(Tag(literal).to_string(), "derF");
+    }
+
+    #[test]
+    fn pool_208_the_stored_bytes_of_fred_are_64_65_72_46() {
+        assert_eq!(Tag(0x4672_6564).0.to_le_bytes(), [0x64, 0x65, 0x72, 0x46]);
+    }
+
+    #[test]
+    fn pool_204_nul_bytes_are_shown_as_dots() {
+        assert_eq!(Tag::from_text(*b"rx\0\0").to_string(), "rx..");
+    }
+
+    #[test]
+    fn pool_202_well_formed_tags_have_one_to_four_printable_characters() {
+        for text in [*b"a\0\0\0", *b" bC~", *b"Tag1"] {
+            assert!(Tag::from_text(text).is_well_formed());
+        }
+        for tag in [Tag(0), Tag::from_text(*b"ab\x1f\0"), Tag::from_text(*b"ab\x7fc"), Tag(0x8000_0041)] {
+            assert!(!tag.is_well_formed(), "{tag:?}");
+        }
+    }
+
+    #[test]
+    fn pool_210_tags_are_case_sensitive() {
+        assert_ne!(Tag::from_text(*b"Abcd"), Tag::from_text(*b"abcd"));
+    }
+}
