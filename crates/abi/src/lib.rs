@@ -1,1 +1,100 @@
-//! ntpool-abi
+//! NT structures as they lie in memory on x64.
+//!
+//! Drivers are compiled against these layouts, so they are facts, not choices. Each structure is a `#[repr(C)]`
+//! type with its padding spelled out, so that it converts to and from plain bytes without unsafe code; the floors
+//! above copy it into and out of a driver's memory, or one member of it with the help of a [`Field`]. Pointers are
+//! plain `u64`: nothing here ever follows one.
+//!
+//! Names are Rust's; the NT name stands in each item's documentation and in [`LAYOUTS`]. Constants keep their header
+//! names.
+//!
+//! # Invariants
+//! - Every size and offset is asserted at compile time, beside the structure.
+//! - `tests/layouts.rs` compares every size, offset and constant of [`LAYOUTS`] and [`CONSTANTS`] with what a C
+//!   compiler makes of the public mingw-w64 headers, except for those that its list of differences names.
+//!
+//! # Source
+//! The public mingw-w64 headers `ddk/wdm.h` and `ddk/ntddk.h`; Microsoft's reference pages where those are silent.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod layout;
+
+mod device_object;
+mod dispatcher;
+mod driver_object;
+mod io_stack_location;
+mod irp;
+mod list;
+mod lock;
+mod mdl;
+mod pool_parameter;
+mod shared_data;
+mod stack;
+mod string;
+mod version;
+
+pub use device_object::*;
+pub use dispatcher::*;
+pub use driver_object::*;
+pub use io_stack_location::*;
+pub use irp::*;
+pub use layout::{Constant, Field, Member, Structure};
+pub use list::*;
+pub use lock::*;
+pub use mdl::*;
+pub use pool_parameter::*;
+pub use shared_data::*;
+pub use stack::*;
+pub use string::*;
+pub use version::*;
+pub use zerocopy;
+
+/// Every structure of this crate.
+pub const LAYOUTS: &[Structure] = &[
+    ListEntry::LAYOUT,
+    SingleListEntry::LAYOUT,
+    UnicodeString::LAYOUT,
+    AnsiString::LAYOUT,
+    LargeInteger::LAYOUT,
+    IoStatusBlock::LAYOUT,
+    Mdl::LAYOUT,
+    DispatcherHeader::LAYOUT,
+    KEvent::LAYOUT,
+    KSemaphore::LAYOUT,
+    KMutex::LAYOUT,
+    KTimer::LAYOUT,
+    KDpc::LAYOUT,
+    KWaitBlock::LAYOUT,
+    KLockQueueHandle::LAYOUT,
+    FastMutex::LAYOUT,
+    EResource::LAYOUT,
+    IoRemoveLock::LAYOUT,
+    DriverExtension::LAYOUT,
+    DriverObject::LAYOUT,
+    KDeviceQueueEntry::LAYOUT,
+    KDeviceQueue::LAYOUT,
+    DeviceObject::LAYOUT,
+    Irp::LAYOUT,
+    IoStackLocation::LAYOUT,
+    KSystemTime::LAYOUT,
+    KUserSharedData::LAYOUT,
+    OsVersionInfo::LAYOUT,
+    OsVersionInfoEx::LAYOUT,
+    PoolExtendedParameter::LAYOUT,
+    SecurePoolParameters::LAYOUT,
+];
+
+/// Every table of constants of this crate.
+pub const CONSTANTS: &[&[Constant]] = &[
+    mdl::CONSTANTS,
+    dispatcher::CONSTANTS,
+    driver_object::CONSTANTS,
+    device_object::CONSTANTS,
+    irp::CONSTANTS,
+    io_stack_location::CONSTANTS,
+    lock::CONSTANTS,
+    pool_parameter::CONSTANTS,
+    shared_data::CONSTANTS,
+    stack::CONSTANTS,
+];

@@ -1,1 +1,76 @@
-//! ntpool-driver
+//! A Windows driver on the machine: its imports bound, its routines called, its deeds reported.
+//!
+//! [`run_as_child`] is the child process's whole life: it takes an [`Order`] from its channel, builds a machine, loads
+//! the image, calls DriverEntry and the unload routine, and sends everything it finds to its parent at once.
+//!
+//! Data flows one way: a driver's call comes in through a thunk ([`exports`] says what it means), the routine works on
+//! the session, and findings leave through the channel. Nothing here prints or resolves symbols.
+//!
+//! Names as NT spells them appear only in [`exports`].
+#![forbid(unsafe_code)]
+
+mod allocations;
+mod binding;
+mod call;
+mod devices;
+mod endings;
+pub mod exports;
+mod findings;
+mod lifecycle;
+mod loaded_image;
+mod memory;
+mod order;
+mod reporter;
+mod session;
+mod stop;
+mod text;
+
+pub use call::Call;
+pub use order::Order;
+pub use session::Session;
+pub use stop::{Answer, Stop};
+
+use ntpool_finding::{Limit, LimitKind, Message};
+use ntpool_host::channel::Received;
+use ntpool_host::child::{self, Inheritance};
+use ntpool_host::{HostError, trap};
+use ntpool_image::Image;
+use reporter::Reporter;
+use std::time::Duration;
+
+/// Statuses with which a child leaves.
+const DONE: i32 = 0;
+const FAILED: i32 = 1;
+
+/// How long the child waits for its order.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the driver that this child was given, and ends the process.
+pub fn run_as_child(inheritance: Inheritance) -> ! {
+    let reporter = Reporter::new(inheritance.channel);
+    match run(inheritance.image, reporter) {
+        Ok(()) => child::leave(DONE),
+        Err(error) => {
+            let limit = Limit { kind: LimitKind::Host, message: error.to_string(), stacks: Vec::new() };
+            reporter.send(&Message::Limit(limit));
+            reporter.send(&Message::Finished);
+            child::leave(FAILED)
+        }
+    }
+}
+
+fn run(image: Vec<u8>, reporter: Reporter) -> Result<(), HostError> {
+    let order = receive_order(reporter)?;
+    let image = Image::parse(image).map_err(|error| HostError::plain(format!("load the image: {error}")))?;
+    trap::install(reporter::ANNOUNCE_CRASH)?;
+    let prepared = lifecycle::prepare(order, image, reporter)?;
+    lifecycle::run_confined(&prepared)
+}
+
+fn receive_order(reporter: Reporter) -> Result<Order, HostError> {
+    match reporter.channel().receive(PATIENCE)? {
+        Received::Packet(packet) => serde_json::from_slice(&packet)
+            .map_err(|error| HostError::plain(format!("understand what to run: {error}"))),
+        Received::Nothing | Received::Closed => Err(HostError::plain("learn what to run: nobody said")),
+    }
+}

@@ -1,6 +1,6 @@
 //! What the child process tells its parent.
 
-use crate::{DebugLine, DeviceRecord, Finding, Limit, Status, TagUsage};
+use crate::{DebugLine, DeviceRecord, Finding, Hex, Limit, Status, TagUsage};
 use serde::{Deserialize, Serialize};
 
 /// One packet from the child to the parent.
@@ -25,10 +25,21 @@ pub enum Message {
     Unloading,
     /// The unload routine returned.
     Unloaded,
+    /// The most bytes of the kernel stack that the driver used so far.
+    StackUsed(u64),
     /// A row of the table of tags.
     Tag(TagUsage),
     /// Something the reader should know that is neither wrong nor a limit.
     Note(String),
+    /// The child's own code was hit by a signal and the child is about to die.
+    Died {
+        /// The signal's number.
+        signal: i32,
+        /// The instruction that was hit.
+        instruction: Hex,
+        /// The address it accessed.
+        address: Hex,
+    },
     /// Nothing more will come.
     Finished,
 }

@@ -89,6 +89,8 @@ pub struct Outcome {
     pub driver_entry: Option<Status>,
     /// Whether the unload routine was called and returned.
     pub unloaded: bool,
+    /// The most bytes of the kernel stack (of 24,576) that the driver used.
+    pub stack_used: Option<u64>,
     /// The device objects that existed when DriverEntry had returned.
     pub devices: Vec<DeviceRecord>,
     /// What the driver did wrong, in the order it was found.
@@ -117,6 +119,7 @@ impl Outcome {
             repeat,
             driver_entry: None,
             unloaded: false,
+            stack_used: None,
             devices: Vec::new(),
             findings: Vec::new(),
             limits: Vec::new(),

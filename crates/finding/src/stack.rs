@@ -32,8 +32,10 @@ pub struct Stack {
 /// image, adds the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame {
-    /// The address of the instruction: the offending one in the innermost frame, a return address in the others.
+    /// The address of the instruction that trapped, or the one that a call returns to.
     pub address: Hex,
+    /// Whether a call returns to the address, so that the call itself lies just before it.
+    pub return_address: bool,
     /// The file name of the image that holds the address, if one does.
     pub module: Option<String>,
     /// The address relative to the image's first byte.

@@ -1,1 +1,32 @@
-//! ntpool-host
+//! What only Linux can do, as implementations of what the lower floors ask for.
+//!
+//! A driver runs natively in a child process. Its world is the *arena*: fixed address windows for images, pool, kernel
+//! stacks and system data ([`layout`]), so that a run has the same addresses every time. It leaves its own code in
+//! three ways only:
+//!
+//! - it calls an import: [`fiber`]'s gate saves its registers and continues on the host's stack;
+//! - it traps: [`trap`] catches the signal, carries out what a kernel would (`cr8`, the shared user data page, the time
+//!   stamp counter) or gives up the fiber, with the registers as they were;
+//! - it returns to the fiber's caller.
+//!
+//! Nothing of the host's is ever skipped over: giving a fiber up means that [`fiber::Fiber::call`] returns, with the
+//! reason.
+//!
+//! Nearly all unsafe code of the project that is about an operating system lives in this crate, one small module per
+//! concern.
+
+pub mod arena;
+pub mod channel;
+pub mod child;
+pub mod confine;
+pub mod emulate;
+pub mod fiber;
+pub mod guarded;
+pub mod layout;
+pub mod physical;
+pub mod processor_area;
+pub mod trap;
+
+mod error;
+
+pub use error::HostError;

@@ -1,1 +1,31 @@
-//! ntpool-machine
+//! An NT machine as pure logic: a processor with its IRQL, a virtual clock, spin locks, devices and their names.
+//!
+//! What the machine needs of a real computer it asks for through the traits of [`computer`]: memory at the driver's
+//! addresses and fibers to run driver code on. It makes no system call itself, so its rules are tested without a
+//! driver and without an operating system.
+//!
+//! There is one processor and one fiber so far; the words are chosen so that more can come.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod clock;
+mod computer;
+mod device;
+mod name;
+mod process;
+mod processor;
+mod spin_lock;
+
+pub use clock::{Clock, Instant};
+pub use computer::{DriverMemory, Exit, Fault, Fiber, Registers, Trap, TrapKind, register};
+pub use ntpool_verifier::Access;
+
+pub use device::{Device, DeviceError, Devices};
+pub use name::ObjectName;
+pub use process::{Process, QuotaExceeded};
+pub use processor::{DispatchLevel, Processor};
+pub use spin_lock::SpinLocks;

@@ -78,6 +78,8 @@ statuses! {
     DELETE_PENDING = 0xC000_0056, "STATUS_DELETE_PENDING";
     /// The request is not supported.
     NOT_SUPPORTED = 0xC000_00BB, "STATUS_NOT_SUPPORTED";
+    /// An assertion of the driver's failed.
+    ASSERTION_FAILURE = 0xC000_0420, "STATUS_ASSERTION_FAILURE";
     /// The kernel stack is used up.
     STACK_OVERFLOW = 0xC000_00FD, "STATUS_STACK_OVERFLOW";
     /// A character has no translation.

@@ -84,6 +84,9 @@ rules! {
     PoolBadType, "pool.bad-type", Soft,
         "a pool type that no header defines was requested",
         "The POOL_TYPE value is reserved or unknown. The request fails and the run goes on.";
+    MdlPagedBuffer, "mdl.paged-buffer", Hard,
+        "a memory descriptor list for nonpaged memory was built over paged pool",
+        "Paged pool may be out on disk, so its frames have to be locked, not just described.";
     MemoryAccessViolation, "memory.access-violation", Hard,
         "an address that no process owns was accessed",
         "The driver touched a user-range address, often NULL plus a member's offset, and no handler was there to catch the exception.";
@@ -135,6 +138,9 @@ rules! {
     IrqlTooHigh, "irql.too-high", Soft,
         "a routine was called at too high an IRQL",
         "The routine's documentation gives the highest IRQL at which it may be called. The call is carried out and the run goes on.";
+    IrqlTooLow, "irql.too-low", Soft,
+        "a routine was called at too low an IRQL",
+        "The routine's documentation gives the lowest IRQL at which it may be called. The run goes on.";
     IrqlNotRestored, "irql.not-restored", Soft,
         "a routine returned at another IRQL than it was called at",
         "Whoever raises the IRQL lowers it again before returning. The level is restored and the run goes on.";

@@ -1,0 +1,139 @@
+//! Compares every size, offset and constant of this crate with what a C compiler makes of the public headers.
+//!
+//! The probe is made from the same tables that the crate offers, so nothing can be forgotten in it: a structure or
+//! constant that the headers don't have must be named in [`DIFFERENCES`].
+
+use ntpool_abi::{CONSTANTS, LAYOUTS};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+const COMPILER: &str = "x86_64-w64-mingw32-gcc";
+
+const HOW_TO_INSTALL: &str = "install the Debian packages gcc-mingw-w64-x86-64 and mingw-w64-x86-64-dev, which bring it and the headers";
+
+/// What is not compared, and why. A name without a dot covers all of a structure.
+const DIFFERENCES: &[(&str, &str)] = &[
+    ("POOL_EXTENDED_PARAMETER", "newer than the headers; held by the tests named after POOL-058 to POOL-061"),
+    ("POOL_EXTENDED_PARAMS_SECURE_POOL", "newer than the headers"),
+    ("PoolExtendedParameterInvalidType", "newer than the headers"),
+    ("PoolExtendedParameterPriority", "newer than the headers"),
+    ("PoolExtendedParameterSecurePool", "newer than the headers"),
+    ("PoolExtendedParameterNumaNode", "newer than the headers"),
+    ("PoolExtendedParameterMax", "newer than the headers"),
+    ("KUSER_SHARED_DATA#", "our structure ends where drivers stop reading"),
+    ("KUSER_SHARED_DATA.NtBuildNumber", "a reserved word in these headers"),
+    ("KUSER_SHARED_DATA.QpcFrequency", "newer than these headers"),
+    ("KUSER_SHARED_DATA.SystemCall", "moved by the frequency"),
+    ("DEVICE_OBJECT#", "these headers leave out the structure's alignment to 16 bytes"),
+];
+
+fn is_compared(name: &str) -> bool {
+    !DIFFERENCES.iter().any(|&(left_out, _)| left_out == name)
+}
+
+/// Every value of the tables under the name the probe gives it, and the lines that make the probe say it.
+fn table() -> (BTreeMap<String, u64>, String) {
+    let (mut values, mut lines) = (BTreeMap::new(), String::new());
+    for structure in LAYOUTS.iter().filter(|structure| is_compared(structure.name)) {
+        if is_compared(&format!("{}#", structure.name)) {
+            values.insert(structure.name.to_owned(), structure.size);
+            writeln!(lines, "STRUCTURE({});", structure.name).expect("a string takes all");
+        }
+        for member in structure.members {
+            let name = format!("{}.{}", structure.name, member.name);
+            if is_compared(&name) {
+                writeln!(lines, "MEMBER({}, {});", structure.name, member.name).expect("a string takes all");
+                values.insert(format!("{name}#"), member.size);
+                values.insert(name, member.offset);
+            }
+        }
+    }
+    for constant in CONSTANTS.iter().copied().flatten().filter(|constant| is_compared(constant.name)) {
+        writeln!(lines, "CONSTANT({});", constant.name).expect("a string takes all");
+        values.insert(constant.name.to_owned(), constant.value);
+    }
+    (values, lines)
+}
+
+/// What the C compiler says, by name.
+fn probe(lines: &str) -> BTreeMap<String, u64> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abi-probe");
+    std::fs::create_dir_all(&folder).expect("the target folder can be written");
+    std::fs::write(folder.join("table.h"), lines).expect("the target folder can be written");
+
+    let output = Command::new(COMPILER)
+        .args(["-S", "-o", "-", "-D_AMD64_", "-DNTDDI_VERSION=0x0A000000", "-D_WIN32_WINNT=0x0A00", "-w"])
+        .arg("-I")
+        .arg(&folder)
+        .arg("-isystem")
+        .arg(ddk_folder())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/probe.c"))
+        .output()
+        .unwrap_or_else(|error| panic!("{COMPILER} does not start ({error}): {HOW_TO_INSTALL}"));
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{COMPILER} does not compile the probe; {HOW_TO_INSTALL}:\n{complaint}");
+
+    String::from_utf8(output.stdout)
+        .expect("assembly is text")
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("/*@ ")?.strip_suffix(" @*/"))
+        .map(|said| {
+            let (name, value) = said.rsplit_once(' ').expect("the probe says a name and a value");
+            // The compiler writes large constants as negative numbers.
+            let value = value.parse::<u64>().or_else(|_| value.parse::<i64>().map(i64::cast_unsigned));
+            (name.to_owned(), value.expect("the probe says a number"))
+        })
+        .collect()
+}
+
+/// The folder of the driver headers, below the compiler's own include folder.
+fn ddk_folder() -> std::path::PathBuf {
+    let output = Command::new(COMPILER)
+        .args(["-E", "-v", "-x", "c", "/dev/null"])
+        .output()
+        .unwrap_or_else(|error| panic!("{COMPILER} does not start ({error}): {HOW_TO_INSTALL}"));
+    String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .map(|line| Path::new(line.trim()).join("ddk"))
+        .find(|folder| folder.join("wdm.h").is_file())
+        .unwrap_or_else(|| panic!("{COMPILER} has no folder ddk with wdm.h: {HOW_TO_INSTALL}"))
+}
+
+// MACH-056 MACH-076 MACH-077 MACH-078 MACH-109 MACH-110 MACH-173 MACH-210 SYS-065 SYS-068 SYS-069
+#[test]
+fn every_size_offset_and_constant_agrees_with_the_headers() {
+    let (ours, lines) = table();
+    let theirs = probe(&lines);
+    let mut wrong = String::new();
+    for (name, value) in &ours {
+        match theirs.get(name) {
+            Some(said) if said == value => {}
+            Some(said) => {
+                writeln!(wrong, "{name}: {value:#x} here, {said:#x} in C").expect("a string takes all")
+            }
+            None => writeln!(wrong, "{name}: the probe does not say it").expect("a string takes all"),
+        }
+    }
+    assert!(wrong.is_empty(), "`#` marks a member's size\n{wrong}");
+    assert_eq!(theirs.len(), ours.len(), "the probe says something that nobody asked");
+}
+
+#[test]
+fn every_difference_from_the_headers_names_something_of_this_crate() {
+    for (name, reason) in DIFFERENCES {
+        let known = LAYOUTS.iter().any(|structure| {
+            let member = |member: &ntpool_abi::Member| format!("{}.{}", structure.name, member.name) == *name;
+            structure.name == name.trim_end_matches('#') || structure.members.iter().any(member)
+        });
+        let constant = CONSTANTS.iter().copied().flatten().any(|constant| constant.name == *name);
+        assert!(known || constant, "{name} ({reason}) is not of this crate");
+    }
+}
+
+// SYS-066
+#[test]
+fn sys_066_the_header_of_a_memory_descriptor_list_has_48_bytes() {
+    assert_eq!(size_of::<ntpool_abi::Mdl>(), 48);
+}

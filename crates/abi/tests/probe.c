@@ -1,0 +1,20 @@
+/*
+ * Says what the public headers make of the structures and constants of ntpool-abi.
+ *
+ * The test writes table.h, one line per size, member and constant, and compiles this file to assembly; each value
+ * then stands in it as text. Nothing of it ever runs.
+ */
+#include <ntifs.h>
+#include <stddef.h>
+
+#define SAY(name, value) __asm__ volatile("/*@ " name " %c0 @*/" : : "i"((unsigned long long)(value)))
+#define STRUCTURE(name) SAY(#name, sizeof(name))
+#define MEMBER(name, member)                                                                                         \
+    SAY(#name "." #member, offsetof(name, member));                                                                  \
+    SAY(#name "." #member "#", sizeof(((name *)0)->member))
+#define CONSTANT(name) SAY(#name, name)
+
+void probe(void)
+{
+#include "table.h"
+}

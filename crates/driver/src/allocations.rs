@@ -1,0 +1,155 @@
+//! The driver's pool blocks: who asked for them, who freed them, what is left.
+
+use crate::call::Call;
+use crate::session::Session;
+use ntpool_finding::{Role, Stack};
+use ntpool_host::guarded;
+use ntpool_pool::{Block, Claim, Contents, Place, Request};
+use ntpool_types::{
+    Bytes, PAGE_SIZE, PoolKind, PoolType, Rule, Tag, Violation, VirtualAddress,
+};
+use ntpool_verifier::{Allocation, StackId, rules};
+
+/// A block that a driver wants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) size: Bytes,
+    pub(crate) kind: PoolKind,
+    pub(crate) tag: Tag,
+    pub(crate) contents: Contents,
+    /// Whether to charge it to the current process.
+    pub(crate) quota: bool,
+}
+
+/// A block that a driver wants freed, as it says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Requested {
+    pub(crate) address: VirtualAddress,
+    pub(crate) tag: Option<Tag>,
+}
+
+/// The number of the only thread.
+pub(crate) const THREAD: u64 = 8;
+
+impl Session {
+    /// Reports what is wrong with asking for pool at this level or of this size.
+    pub(crate) fn check_allocation(&self, call: &Call<'_>, kind: PoolKind, pool_type: u64, size: Bytes) {
+        let irql = self.processor.irql();
+        for violation in rules::check_allocation(irql, kind, pool_type, size) {
+            let message = match violation.rule {
+                Rule::PoolZeroLength => format!("{kind} pool of no bytes was requested"),
+                _ => format!("{size} of {kind} pool were allocated at {irql}"),
+            };
+            self.report(call, &violation, &message);
+        }
+    }
+
+    /// Reports a pool type that no header defines.
+    pub(crate) fn report_bad_pool_type(&self, call: &Call<'_>, pool_type: PoolType) {
+        let message = format!("pool type {:#x} was asked for, which no header defines", pool_type.0);
+        self.report_rule(call, Rule::PoolBadType, &message);
+    }
+
+    /// Gives the driver a block, or nothing when memory or quota is used up.
+    pub(crate) fn allocate(&self, call: &Call<'_>, wanted: &Wanted) -> Option<VirtualAddress> {
+        let Wanted { size, kind, tag, contents, quota } = *wanted;
+        // No quota is charged from a page on (POOL-102; for the flag of the newer routines our choice, POOL-103).
+        let charged = quota && size < PAGE_SIZE;
+        if charged && self.process.charge(size).is_err() {
+            return None;
+        }
+        let Ok(block) = self.pool.allocate(Request { size, kind, tag, contents }) else {
+            if charged {
+                self.process.give_back(size);
+            }
+            return None;
+        };
+        if charged {
+            self.charged.borrow_mut().insert(block.address, size);
+        }
+        if contents == Contents::Uninitialized {
+            // The block is writable, so this can't fail; if it did, the driver would find out as it should.
+            let _ = guarded::fill(block.address, size, self.rubbish);
+        }
+        let stack = self.intern(&self.trace(call.registers()));
+        let Block { address, size, kind, tag } = block;
+        let record = Allocation { address, size, kind, tag, stack, thread: THREAD, sequence: 0 };
+        self.tracker.borrow_mut().record_allocation(record);
+        Some(block.address)
+    }
+
+    /// Frees a block for the driver, or reports why not.
+    pub(crate) fn free(&self, call: &Call<'_>, requested: Requested) {
+        let Requested { address, tag } = requested;
+        let irql = self.processor.irql();
+        if let Place::Live(block) = self.pool.find(address)
+            && block.address == address
+            && let Some(violation) = rules::check_free(irql, block.kind, address)
+        {
+            let message = format!("{} of {} pool were freed at {irql}", block.size, block.kind);
+            self.report_about(call, &violation, &message, &block, self.allocated_at(address));
+        }
+        match self.pool.free(Claim { address, tag }) {
+            Ok(freed) => self.record_free(call, &freed),
+            Err(violation) => self.report_free_crime(call, requested, &violation),
+        }
+    }
+
+    fn record_free(&self, call: &Call<'_>, freed: &Block) {
+        let stack = self.intern(&self.trace(call.registers()));
+        self.tracker.borrow_mut().record_free(freed.address, stack, THREAD);
+        if let Some(charge) = self.charged.borrow_mut().remove(&freed.address) {
+            self.process.give_back(charge);
+        }
+    }
+
+    fn report_free_crime(&self, call: &Call<'_>, requested: Requested, violation: &Violation) {
+        let Requested { address, tag } = requested;
+        let place = self.pool.find(address);
+        match (violation.rule, place) {
+            (Rule::PoolWrongTag, Place::Live(block)) => {
+                let supplied = tag.unwrap_or_default();
+                let message =
+                    format!("a block with tag '{}' was freed with tag '{supplied}'", block.tag);
+                self.report_about(call, violation, &message, &block, self.allocated_at(address));
+                // The crime is told; carrying the free out keeps it from being told again as a leak.
+                if let Ok(freed) = self.pool.free(Claim { address, tag: None }) {
+                    self.record_free(call, &freed);
+                }
+            }
+            (Rule::PoolInteriorFree, Place::Live(block)) => {
+                let offset = address.offset_from(block.address).unwrap_or_default();
+                let message = format!("{address} was freed, which is {offset} into a block");
+                self.report_about(call, violation, &message, &block, self.allocated_at(block.address));
+                self.tracker.borrow_mut().set_aside(block.address);
+            }
+            (Rule::PoolDoubleFree, _) => self.report_double_free(call, address, violation),
+            _ => {
+                let message = format!("{address} was freed, which is {}", self.describe(address));
+                self.report(call, violation, &message);
+            }
+        }
+    }
+
+    fn report_double_free(&self, call: &Call<'_>, address: VirtualAddress, violation: &Violation) {
+        let record = self.tracker.borrow().last_freed(address).copied();
+        let (block, stacks) = match record {
+            Some(freed) => {
+                let Allocation { address, size, kind, tag, stack, .. } = freed.allocation;
+                let stacks = vec![self.stack(Role::Allocated, stack), self.stack(Role::Freed, freed.stack)];
+                (Some(Block { address, size, kind, tag }), stacks)
+            }
+            None => match self.pool.find(address) {
+                Place::Freed(block) => (Some(block), Vec::new()),
+                _ => (None, Vec::new()),
+            },
+        };
+        self.report_with(call, violation, violation.rule.title(), block.as_ref(), stacks, Role::Again);
+    }
+
+    /// Where the live block at this address was allocated.
+    pub(crate) fn allocated_at(&self, address: VirtualAddress) -> Vec<Stack> {
+        let stack: Option<StackId> = self.tracker.borrow().live(address).map(|block| block.stack);
+        stack.map(|stack| self.stack(Role::Allocated, stack)).into_iter().collect()
+    }
+}

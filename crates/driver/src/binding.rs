@@ -1,0 +1,106 @@
+//! Import binding: every import gets the address of a thunk, and every thunk knows what it stands for.
+
+use crate::call::Call;
+use crate::exports::{self, Export, Grade};
+use crate::session::Session;
+use crate::stop::{Answer, Stop};
+use ntpool_finding::LimitKind;
+use ntpool_image::{Image, Import, ImportSymbol};
+use ntpool_types::{NtStatus, Rule};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a thunk stands for.
+#[derive(Clone)]
+pub(crate) enum Binding {
+    /// A routine of the machine.
+    Bound(&'static Export),
+    /// A routine that the machine does not have, as the import names it.
+    Missing(String),
+    /// The dispatch routine of requests that a driver does not handle.
+    InvalidRequest,
+}
+
+impl Binding {
+    /// What to do when driver code jumps to a thunk that nobody made.
+    pub(crate) fn unknown(index: u32) -> Stop {
+        Stop::Limit {
+            kind: LimitKind::MissingExport,
+            message: format!("driver code jumped to import thunk {index}, which does not exist"),
+        }
+    }
+
+    /// Carries out a call.
+    pub(crate) fn serve(&self, session: &Session, call: &Call<'_>) -> Answer {
+        match self {
+            Binding::Bound(export) => serve_export(session, call, export),
+            Binding::InvalidRequest => Ok(u64::from(NtStatus::INVALID_DEVICE_REQUEST.0)),
+            Binding::Missing(name) => Err(Stop::Limit {
+                kind: LimitKind::MissingExport,
+                message: format!(
+                    "{name} was called, which this machine does not have; `ntpool imports` lists what a driver needs"
+                ),
+            }),
+        }
+    }
+}
+
+fn serve_export(session: &Session, call: &Call<'_>, export: &Export) -> Answer {
+    let irql = session.processor.irql();
+    if export.is_too_high(irql) {
+        let message = format!("{} was called at {irql}; it may be called up to {}", export.name, export.ceiling);
+        session.report_rule(call, Rule::IrqlTooHigh, &message);
+    }
+    match export.grade {
+        Grade::Refused(why) => Err(Stop::Limit {
+            kind: LimitKind::RefusedExport,
+            message: format!("{} was called, which this machine refuses: {why}", export.name),
+        }),
+        Grade::Faithful | Grade::Simplified(_) => (export.routine)(session, call),
+    }
+}
+
+/// The bindings of an image: first every routine of the table, in its order, then what is missing.
+pub(crate) struct Bindings {
+    pub(crate) bindings: Vec<Binding>,
+    /// For each import of the image, the place of its binding.
+    pub(crate) places: Vec<usize>,
+}
+
+/// Finds what each import of an image stands for.
+pub(crate) fn bind(image: &Image) -> Bindings {
+    let mut bindings: Vec<Binding> = exports::table().iter().map(Binding::Bound).collect();
+    bindings.push(Binding::InvalidRequest);
+    let mut missing: BTreeMap<String, usize> = BTreeMap::new();
+    let places = image
+        .imports()
+        .iter()
+        .map(|import| match find(import) {
+            Some(place) => place,
+            None => *missing.entry(Named(import).to_string()).or_insert_with_key(|name| {
+                bindings.push(Binding::Missing(name.clone()));
+                bindings.len() - 1
+            }),
+        })
+        .collect();
+    Bindings { bindings, places }
+}
+
+fn find(import: &Import) -> Option<usize> {
+    match &import.symbol {
+        ImportSymbol::Name(name) => exports::place(&import.dll, name),
+        ImportSymbol::Ordinal(_) => None,
+    }
+}
+
+/// An import as a report names it: `ntoskrnl.exe!RoutineName`, or with an ordinal `fltmgr.sys!#12`.
+struct Named<'a>(&'a Import);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.symbol {
+            ImportSymbol::Name(name) => write!(f, "{}!{name}", self.0.dll),
+            ImportSymbol::Ordinal(ordinal) => write!(f, "{}!#{ordinal}", self.0.dll),
+        }
+    }
+}

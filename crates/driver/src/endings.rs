@@ -1,0 +1,253 @@
+//! How driver code ended when it did not return: from a trap or a stop to a finding.
+
+use crate::findings::Draft;
+use crate::session::Session;
+use crate::stop::Stop;
+use ntpool_finding::{Limit, Message, Phase};
+use ntpool_host::layout;
+use ntpool_machine::{Access, Exit, Fault, Registers, Trap, TrapKind, register};
+use ntpool_pool::Place;
+use ntpool_types::{
+    BugCheck, BugCheckCode, Irql, NtStatus, Rule, VirtualAddress,
+};
+use ntpool_verifier::{AddressMap, Block, Explanation, Occupant, explain, unhandled_exception};
+
+impl Session {
+    /// What the routine returned, or `None` after reporting why it did not.
+    pub(crate) fn outcome_of(&self, exit: Exit) -> Option<u64> {
+        match exit {
+            Exit::Returned(value) => return Some(value),
+            Exit::Stopped => match self.stop.take() {
+                Some((stop, registers)) => self.report_stop(stop, &registers),
+                None => unreachable!("a fiber is stopped by an import that says why"),
+            },
+            Exit::Trapped(trap) => self.report_trap(&trap),
+            Exit::Interrupted(registers) => self.report_endless_loop(&registers),
+        }
+        None
+    }
+
+    fn report_stop(&self, stop: Stop, registers: &Registers) {
+        let stack = || vec![self.calling_stack(registers)];
+        let draft = match stop {
+            Stop::Crime { violation, message } => {
+                Draft::new(violation.rule, Some(violation.bug_check), message)
+            }
+            Stop::Fault(fault) => self.explain_fault(&fault, false, registers, false),
+            Stop::BugCheck(bug_check) => draft_bug_check(bug_check),
+            Stop::Raise(status) => {
+                let stop = unhandled_exception(status, VirtualAddress(registers.instruction));
+                let message = format!("{status} was raised and nobody handled it");
+                Draft::new(Rule::DriverRaise, Some(stop), message)
+            }
+            Stop::Limit { kind, message } => {
+                self.reporter.send(&Message::Limit(Limit { kind, message, stacks: stack() }));
+                return;
+            }
+        };
+        self.tell(draft.explained_by(stack()));
+    }
+
+    fn report_trap(&self, trap: &Trap) {
+        let registers = &trap.registers;
+        let at = VirtualAddress(registers.instruction);
+        let exception = |rule, status, message: String| Draft::new(rule, Some(unhandled_exception(status, at)), message);
+        let draft = match trap.kind {
+            TrapKind::Page { fault, present } => self.explain_fault(&fault, true, registers, present),
+            TrapKind::Divide => exception(
+                Rule::CpuDivideByZero,
+                NtStatus::INTEGER_DIVIDE_BY_ZERO,
+                "a division by zero, or one whose result does not fit, was not handled".into(),
+            ),
+            TrapKind::IllegalInstruction => exception(
+                Rule::CpuIllegalInstruction,
+                NtStatus::ILLEGAL_INSTRUCTION,
+                format!("the bytes at {at} are no instruction"),
+            ),
+            TrapKind::PrivilegedInstruction => exception(
+                Rule::CpuPrivilegedInstruction,
+                NtStatus::PRIVILEGED_INSTRUCTION,
+                format!("the instruction at {at} needs hardware that this machine does not have"),
+            ),
+            TrapKind::Breakpoint | TrapKind::SoftwareInterrupt(DEBUG_SERVICE) => exception(
+                Rule::CpuBreakpoint,
+                NtStatus::BREAKPOINT,
+                format!("a breakpoint at {at} was executed with no debugger attached"),
+            ),
+            TrapKind::SoftwareInterrupt(ASSERTION) => exception(
+                Rule::CpuBreakpoint,
+                NtStatus::ASSERTION_FAILURE,
+                format!("an assertion at {at} failed with no debugger attached"),
+            ),
+            TrapKind::SoftwareInterrupt(FAST_FAIL) => draft_fast_fail(registers),
+            TrapKind::SoftwareInterrupt(vector) => unexpected_trap(
+                GENERAL_PROTECTION,
+                format!("software interrupt {vector:#x} at {at} has no handler"),
+            ),
+            TrapKind::SystemCall(number) => Draft::new(
+                Rule::DriverSystemCall,
+                None,
+                format!("the instruction at {at} made system call {number}; it was not carried out"),
+            ),
+            TrapKind::Other(number) => {
+                unexpected_trap(number, format!("the processor raised trap {number} at {at}"))
+            }
+        };
+        self.tell(draft.explained_by(vec![self.trapped_stack(registers)]));
+    }
+
+    fn explain_fault(&self, fault: &Fault, in_driver: bool, registers: &Registers, present: bool) -> Draft {
+        let entry = if present { self.physical.entry(fault.address).map(|entry| entry.bits()) } else { None };
+        let fault = ntpool_verifier::Fault {
+            address: fault.address,
+            access: fault.access,
+            irql: self.processor.irql(),
+            instruction: VirtualAddress(registers.instruction),
+            in_driver,
+            non_canonical: fault.non_canonical,
+            entry: entry.or_else(|| present.then_some(0)),
+        };
+        let Explanation { violation, cause } = explain(&fault, self);
+        let deed = match fault.access {
+            Access::Read => "read",
+            Access::Write => "written",
+            Access::Execute => "executed",
+        };
+        let message = match violation.rule {
+            Rule::StackOverflow => {
+                format!("the kernel stack of {} was used up", self.kernel_stack.size)
+            }
+            Rule::MemoryIrql => format!("{cause} was {deed} at {}", fault.irql),
+            _ => format!("{cause} was {deed}"),
+        };
+        Draft::new(violation.rule, Some(violation.bug_check), message)
+    }
+
+    fn report_endless_loop(&self, registers: &Registers) {
+        let routine = match self.phase.get() {
+            Phase::Unload => "the unload routine",
+            _ => "DriverEntry",
+        };
+        let mut message = format!("{routine} did not return before the time limit");
+        let irql = self.processor.irql();
+        if irql >= Irql::DISPATCH {
+            message += &format!("; at {irql} the watchdog of Windows would stop it");
+        }
+        let draft = Draft::new(Rule::DriverEndlessLoop, None, message);
+        self.tell(draft.explained_by(vec![self.trapped_stack(registers)]));
+    }
+}
+
+/// Vectors of software interrupts that mean something.
+const FAST_FAIL: u8 = 0x29;
+const ASSERTION: u8 = 0x2C;
+const DEBUG_SERVICE: u8 = 0x2D;
+
+/// The processor's trap number for a software interrupt without a gate.
+const GENERAL_PROTECTION: u64 = 0xD;
+
+fn unexpected_trap(number: u64, message: String) -> Draft {
+    let stop = BugCheck::new(BugCheckCode::UNEXPECTED_KERNEL_MODE_TRAP, [number, 0, 0, 0]);
+    Draft::new(Rule::CpuTrap, Some(stop), message)
+}
+
+fn draft_bug_check(stop: BugCheck) -> Draft {
+    match (stop.code, stop.parameters) {
+        (BugCheckCode::DRIVER_OVERRAN_STACK_BUFFER, [found, expected, ..]) => Draft::new(
+            Rule::StackCookie,
+            Some(stop),
+            format!("the stack cookie was {found:#x} where {expected:#x} was expected"),
+        ),
+        _ => Draft::new(Rule::DriverBugCheck, Some(stop), format!("the driver called for bug check {}", stop.code)),
+    }
+}
+
+/// A fast fail: its code is in rcx (MACH-036 to MACH-039). This machine keeps no trap frame and no exception record.
+fn draft_fast_fail(registers: &Registers) -> Draft {
+    let code = registers.general[register::RCX];
+    let stop = BugCheck::new(BugCheckCode::KERNEL_SECURITY_CHECK_FAILURE, [code, 0, 0, 0]);
+    match code {
+        0 | 2 => Draft::new(
+            Rule::StackCookie,
+            Some(stop),
+            "a function found its stack cookie changed".to_owned(),
+        ),
+        _ => Draft::new(
+            Rule::CpuFastFail,
+            Some(stop),
+            format!("the driver stopped itself with fast fail code {code:#x}: {}", fast_fail_meaning(code)),
+        ),
+    }
+}
+
+/// What a fast fail code says (MACH-037, MACH-038).
+fn fast_fail_meaning(code: u64) -> &'static str {
+    match code {
+        1 => "a virtual function table was not the expected one",
+        3 => "a doubly linked list entry was corrupt, as after removing it twice",
+        4 => "FAST_FAIL_INCORRECT_STACK",
+        5 => "an argument that a check calls fatal was not valid",
+        6 => "the stack cookie was not initialized",
+        7 => "the program asked for a fatal exit",
+        8 => "an array index was out of bounds",
+        9 => "registry values of an untrusted hive were queried without a type check",
+        10 => "an indirect call went to a place that is no valid target",
+        11 => "memory was written that a write guard protects",
+        14 => "a reference count was not valid",
+        19 => "data that must not change had changed",
+        21 => "the chain of exception handlers was not valid",
+        28 => "a buffer was accessed out of its bounds",
+        29 => "a node of a balanced tree was corrupt",
+        _ => "a code that has no public meaning",
+    }
+}
+
+impl AddressMap for Session {
+    fn what_is(&self, address: VirtualAddress) -> Occupant<'_> {
+        if address.is_user() {
+            return Occupant::User;
+        }
+        if let Some(offset) = self.image.offset_of(address) {
+            return self.image.occupant(offset);
+        }
+        let registry_page = self.registry_path.address.page_base();
+        if address.page_base() == registry_page {
+            let block = shown(&self.registry_path);
+            return if self.registry_path_freed.get() {
+                Occupant::FreedPool(block)
+            } else {
+                Occupant::LivePool(block)
+            };
+        }
+        if self.kernel_stack.contains(address) {
+            return Occupant::Stack;
+        }
+        if layout::STACKS.contains(address) {
+            return Occupant::StackGuard;
+        }
+        if layout::DIRECT_MAP.contains(address) {
+            return Occupant::DirectMap;
+        }
+        match self.pool.find(address) {
+            Place::Live(block) => Occupant::LivePool(shown(&block)),
+            Place::Freed(block) => Occupant::FreedPool(shown(&block)),
+            Place::Metadata => Occupant::Metadata,
+            Place::Unused(_) | Place::Outside => Occupant::Unmapped,
+        }
+    }
+
+    fn block_below(&self, address: VirtualAddress) -> Option<Block> {
+        let tracker = self.tracker.borrow();
+        tracker.nearest_below(address).map(|block| Block {
+            address: block.address,
+            size: block.size,
+            kind: block.kind,
+            tag: block.tag,
+        })
+    }
+}
+
+fn shown(block: &ntpool_pool::Block) -> Block {
+    let ntpool_pool::Block { address, size, kind, tag } = *block;
+    Block { address, size, kind, tag }
+}

@@ -1,0 +1,156 @@
+//! The kernel's routines: IRQL, spin locks, waiting, bug checks.
+
+#![expect(non_snake_case, reason = "routines have their NT names")]
+
+use crate::call::Call;
+use crate::memory;
+use crate::session::Session;
+use crate::stop::{Answer, Stop};
+use ntpool_types::{BugCheck, BugCheckCode, Irql, NtStatus, VirtualAddress};
+
+/// The level that an argument names; its upper bits are rubbish, and levels above 15 do not exist.
+fn level(call: &Call<'_>, place: usize) -> Result<Irql, Stop> {
+    let number = call.u8(place)?;
+    Ok(Irql::new(number).unwrap_or(Irql::HIGH))
+}
+
+pub(super) fn KeGetCurrentIrql(session: &Session, _: &Call<'_>) -> Answer {
+    Ok(u64::from(session.processor.irql().level()))
+}
+
+fn raise(session: &Session, to: Irql) -> Answer {
+    let from = session.processor.irql();
+    let former = session.processor.raise(to).map_err(|violation| Stop::Crime {
+        violation,
+        message: format!("the IRQL was raised to {to} at {from}"),
+    })?;
+    Ok(u64::from(former.level()))
+}
+
+fn lower(session: &Session, to: Irql) -> Answer {
+    let from = session.processor.irql();
+    session.processor.lower(to).map_err(|violation| Stop::Crime {
+        violation,
+        message: format!("the IRQL was lowered to {to} at {from}"),
+    })?;
+    Ok(0)
+}
+
+pub(super) fn KfRaiseIrql(session: &Session, call: &Call<'_>) -> Answer {
+    raise(session, level(call, 0)?)
+}
+
+pub(super) fn KeRaiseIrql(session: &Session, call: &Call<'_>) -> Answer {
+    let former = raise(session, level(call, 0)?)?;
+    memory::write(call.address(1)?, former as u8)?;
+    Ok(0)
+}
+
+pub(super) fn KeLowerIrql(session: &Session, call: &Call<'_>) -> Answer {
+    lower(session, level(call, 0)?)
+}
+
+pub(super) fn KfLowerIrql(session: &Session, call: &Call<'_>) -> Answer {
+    lower(session, level(call, 0)?)
+}
+
+pub(super) fn KeRaiseIrqlToDpcLevel(session: &Session, _: &Call<'_>) -> Answer {
+    raise(session, Irql::DISPATCH)
+}
+
+// ── Spin locks. The lock's word is 0 when free and 1 when held. ──────────────────────────────────────────────────
+
+pub(super) fn KeInitializeSpinLock(_: &Session, call: &Call<'_>) -> Answer {
+    memory::write(call.address(0)?, 0_u64)?;
+    Ok(0)
+}
+
+fn acquire(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(), Stop> {
+    let held: u64 = memory::read(lock)?;
+    let Some(level) = session.processor.dispatch_level() else {
+        session.report_lock_below_dispatch(call, lock);
+        return Ok(());
+    };
+    session.spin_locks.acquire(lock, level).map_err(|violation| Stop::Crime {
+        violation,
+        message: format!("the spin lock at {lock} (now {held:#x}) was acquired by the processor that holds it"),
+    })?;
+    memory::write(lock, 1_u64)?;
+    Ok(())
+}
+
+fn release(session: &Session, lock: VirtualAddress) -> Result<(), Stop> {
+    session.spin_locks.release(lock).map_err(|violation| Stop::Crime {
+        violation,
+        message: format!("the spin lock at {lock} was released and nobody held it"),
+    })?;
+    memory::write(lock, 0_u64)?;
+    Ok(())
+}
+
+pub(super) fn KeAcquireSpinLockRaiseToDpc(session: &Session, call: &Call<'_>) -> Answer {
+    let former = raise(session, Irql::DISPATCH)?;
+    acquire(session, call, call.address(0)?)?;
+    Ok(former)
+}
+
+pub(super) fn KeAcquireSpinLock(session: &Session, call: &Call<'_>) -> Answer {
+    let former = KeAcquireSpinLockRaiseToDpc(session, call)?;
+    memory::write(call.address(1)?, former as u8)?;
+    Ok(0)
+}
+
+pub(super) fn KeReleaseSpinLock(session: &Session, call: &Call<'_>) -> Answer {
+    release(session, call.address(0)?)?;
+    lower(session, level(call, 1)?)
+}
+
+pub(super) fn KeAcquireSpinLockAtDpcLevel(session: &Session, call: &Call<'_>) -> Answer {
+    acquire(session, call, call.address(0)?)?;
+    Ok(0)
+}
+
+pub(super) fn KeReleaseSpinLockFromDpcLevel(session: &Session, call: &Call<'_>) -> Answer {
+    release(session, call.address(0)?)?;
+    Ok(0)
+}
+
+pub(super) fn KeTestSpinLock(_: &Session, call: &Call<'_>) -> Answer {
+    let word: u64 = memory::read(call.address(0)?)?;
+    Ok(u64::from(word == 0))
+}
+
+pub(super) fn KeTryToAcquireSpinLockAtDpcLevel(session: &Session, call: &Call<'_>) -> Answer {
+    let lock = call.address(0)?;
+    let word: u64 = memory::read(lock)?;
+    if word != 0 {
+        return Ok(0);
+    }
+    acquire(session, call, lock)?;
+    Ok(1)
+}
+
+// ── Waiting ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+pub(super) fn KeDelayExecutionThread(session: &Session, call: &Call<'_>) -> Answer {
+    let interval: i64 = memory::read(call.address(2)?)?;
+    // A negative interval counts from now, a positive one is a system time (MACH-145, MACH-157).
+    let units = if interval < 0 {
+        interval.unsigned_abs()
+    } else {
+        interval.unsigned_abs().saturating_sub(session.clock.system_time())
+    };
+    session.wait(units);
+    Ok(u64::from(NtStatus::SUCCESS.0))
+}
+
+// ── Bug checks ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+pub(super) fn KeBugCheckEx(_: &Session, call: &Call<'_>) -> Answer {
+    let parameters = [call.argument(1)?, call.argument(2)?, call.argument(3)?, call.argument(4)?];
+    Err(Stop::BugCheck(BugCheck::new(BugCheckCode(call.u32(0)?), parameters)))
+}
+
+pub(super) fn KeBugCheck(_: &Session, call: &Call<'_>) -> Answer {
+    Err(Stop::BugCheck(BugCheck::new(BugCheckCode(call.u32(0)?), [0; 4])))
+}

@@ -1,0 +1,62 @@
+//! The memory manager's routines.
+
+#![expect(non_snake_case, reason = "routines have their NT names")]
+
+use super::strings::Counted;
+use super::table;
+use crate::call::Call;
+use crate::memory;
+use crate::session::Session;
+use crate::stop::{Answer, Stop};
+use ntpool_abi::Mdl;
+use ntpool_finding::LimitKind;
+use ntpool_memory::mdl::{self, Backing, MdlError};
+use ntpool_types::{BugCheck, BugCheckCode, Bytes, Pfn, PoolKind, Rule, VirtualAddress, Violation};
+
+pub(super) fn MmGetSystemRoutineAddress(session: &Session, call: &Call<'_>) -> Answer {
+    let name = Counted::read(call.address(0)?)?.units()?;
+    let place = String::from_utf16(&name).ok().and_then(|name| table::place_of(&name));
+    Ok(place.map_or(0, |place| session.routine_address(place).0))
+}
+
+pub(super) fn MmGetPhysicalAddress(session: &Session, call: &Call<'_>) -> Answer {
+    Ok(session.physical.translate(call.address(0)?).map_or(0, |address| address.0))
+}
+
+pub(super) fn MmBuildMdlForNonPagedPool(session: &Session, call: &Call<'_>) -> Answer {
+    let at = call.address(0)?;
+    let mut list: Mdl = memory::read(at)?;
+    let flags = u64::from(list.flags.cast_unsigned());
+    let pages = mdl::pages_spanned(mdl::virtual_address(&list), Bytes(u64::from(list.byte_count)));
+    let mut frames = vec![Pfn(0); usize::try_from(pages.0).unwrap_or_default()];
+    let backing = |page: VirtualAddress| match session.physical.translate(page) {
+        _ if ntpool_host::physical::pool_window(PoolKind::Paged).contains(page) => Backing::Paged,
+        _ if ntpool_host::layout::STACKS.contains(page) => Backing::KernelStack,
+        Some(address) => Backing::NonPaged(address.frame()),
+        None => Backing::NotMapped,
+    };
+    match mdl::describe_nonpaged(&mut list, &mut frames, backing) {
+        Ok(_) => {
+            memory::write(at, list)?;
+            for (place, frame) in (0..).zip(&frames) {
+                memory::write(VirtualAddress(at.0 + Mdl::SIZE + 8 * place), frame.0)?;
+            }
+            Ok(0)
+        }
+        Err(MdlError::Paged(page)) => Err(Stop::Crime {
+            violation: Violation {
+                rule: Rule::MdlPagedBuffer,
+                bug_check: BugCheck::new(
+                    BugCheckCode::DRIVER_VERIFIER_DETECTED_VIOLATION,
+                    [0x7F, u64::from(session.processor.irql().level()), at.0, flags],
+                ),
+                subject: page,
+            },
+            message: format!("the memory descriptor list at {at} describes paged pool at {page} as nonpaged"),
+        }),
+        Err(error) => Err(Stop::Limit {
+            kind: LimitKind::RefusedExport,
+            message: format!("the memory descriptor list at {at} can't be built: {error}"),
+        }),
+    }
+}

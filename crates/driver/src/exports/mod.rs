@@ -1,0 +1,20 @@
+//! What a driver can import: one table, and one file per family of routines.
+//!
+//! The table says for every routine where it lives, at which IRQL it may be called, how faithful it is and whether it
+//! can fail. Import binding, the check of the IRQL, the lookup by name at run time, `ntpool imports` and
+//! `docs/exports.md` all read this one table.
+//!
+//! Routines have their NT names here, and nowhere else above the ABI.
+
+mod dbg;
+mod ex;
+mod io;
+mod ke;
+mod mm;
+mod ps;
+mod rtl;
+mod strings;
+mod table;
+
+pub(crate) use table::place;
+pub use table::{Export, Grade, find, markdown, table};

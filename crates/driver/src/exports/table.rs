@@ -1,0 +1,255 @@
+//! The table of exports.
+
+use super::{dbg, ex, io, ke, mm, ps, rtl};
+use crate::call::Call;
+use crate::session::Session;
+use crate::stop::Answer;
+use ntpool_types::Irql;
+use std::fmt::Write as _;
+
+/// How well a routine is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grade {
+    /// As documented.
+    Faithful,
+    /// With the deviation that is stated.
+    Simplified(&'static str),
+    /// Not carried out, for the reason that is stated; reaching it ends the run.
+    Refused(&'static str),
+}
+
+impl Grade {
+    /// The grade in a word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Grade::Faithful => "faithful",
+            Grade::Simplified(_) => "simplified",
+            Grade::Refused(_) => "refused",
+        }
+    }
+
+    /// The deviation or the reason, where there is one.
+    #[must_use]
+    pub const fn remark(self) -> Option<&'static str> {
+        match self {
+            Grade::Faithful => None,
+            Grade::Simplified(remark) | Grade::Refused(remark) => Some(remark),
+        }
+    }
+}
+
+/// Who looks at the IRQL of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IrqlCheck {
+    /// Every call above the ceiling is a finding.
+    Ceiling,
+    /// The routine itself, because what is allowed depends on its arguments.
+    Own,
+}
+
+/// A routine that a driver can import.
+#[derive(Clone, Copy)]
+pub struct Export {
+    /// Its name.
+    pub name: &'static str,
+    /// The image that exports it on Windows.
+    pub dll: &'static str,
+    /// The highest IRQL at which it may be called.
+    pub ceiling: Irql,
+    pub(crate) check: IrqlCheck,
+    /// How well it is carried out.
+    pub grade: Grade,
+    /// Whether its documentation allows it to fail for want of memory or the like.
+    pub failable: bool,
+    pub(crate) routine: fn(&Session, &Call<'_>) -> Answer,
+}
+
+impl Export {
+    /// Whether a call at this IRQL breaks the table's rule.
+    pub(crate) fn is_too_high(&self, irql: Irql) -> bool {
+        self.check == IrqlCheck::Ceiling && irql > self.ceiling
+    }
+}
+
+const NTOSKRNL: &str = "ntoskrnl.exe";
+
+macro_rules! exports {
+    (@check own) => { IrqlCheck::Own };
+    (@check ceiling) => { IrqlCheck::Ceiling };
+    (@failable fails) => { true };
+    (@failable sure) => { false };
+    (@grade) => { Grade::Faithful };
+    (@grade $remark:literal) => { Grade::Simplified($remark) };
+    ($($family:ident in $dll:ident { $($name:ident: $ceiling:ident $check:ident $failable:ident $($remark:literal)?;)* })*) => {
+        static TABLE: &[Export] = &[$($(Export {
+            name: stringify!($name),
+            dll: $dll,
+            ceiling: Irql::$ceiling,
+            check: exports!(@check $check),
+            grade: exports!(@grade $($remark)?),
+            failable: exports!(@failable $failable),
+            routine: $family::$name,
+        },)*)*];
+    };
+}
+
+exports! {
+    ex in NTOSKRNL {
+        ExAllocatePool: DISPATCH own fails "the cache-aligned types get the ordinary alignment of 16 bytes";
+        ExAllocatePoolWithTag: DISPATCH own fails "the cache-aligned types get the ordinary alignment of 16 bytes";
+        ExAllocatePoolWithQuota: DISPATCH own fails "the cache-aligned types get the ordinary alignment of 16 bytes";
+        ExAllocatePoolWithQuotaTag: DISPATCH own fails "the cache-aligned types get the ordinary alignment of 16 bytes";
+        ExAllocatePoolWithTagPriority: DISPATCH own fails "every priority succeeds while there is memory; the special pool variants get ordinary pool";
+        ExAllocatePool2: DISPATCH own fails "cache alignment and special pool, which are best effort, are not given";
+        ExAllocatePool3: DISPATCH own fails "secure pool is not there: a mandatory secure pool parameter fails the request";
+        ExFreePool: DISPATCH own sure;
+        ExFreePoolWithTag: DISPATCH own sure;
+        ExFreePool2: DISPATCH own sure "extended parameters are not looked at";
+    }
+    dbg in NTOSKRNL {
+        DbgPrint: HIGH own sure;
+        DbgPrintEx: HIGH own sure "nothing is filtered out by component or level";
+    }
+    ke in NTOSKRNL {
+        KeGetCurrentIrql: HIGH ceiling sure;
+        KeRaiseIrql: HIGH ceiling sure;
+        KfRaiseIrql: HIGH ceiling sure;
+        KeLowerIrql: HIGH ceiling sure;
+        KfLowerIrql: HIGH ceiling sure;
+        KeRaiseIrqlToDpcLevel: DISPATCH ceiling sure;
+        KeInitializeSpinLock: HIGH ceiling sure;
+        KeAcquireSpinLock: DISPATCH ceiling sure;
+        KeAcquireSpinLockRaiseToDpc: DISPATCH ceiling sure;
+        KeReleaseSpinLock: DISPATCH ceiling sure;
+        KeAcquireSpinLockAtDpcLevel: HIGH ceiling sure;
+        KeReleaseSpinLockFromDpcLevel: HIGH ceiling sure;
+        KeTryToAcquireSpinLockAtDpcLevel: HIGH ceiling sure;
+        KeTestSpinLock: HIGH ceiling sure;
+        KeDelayExecutionThread: APC ceiling sure "the virtual clock moves on at once; there is no other thread to run and nothing that alerts";
+        KeBugCheck: HIGH ceiling sure;
+        KeBugCheckEx: HIGH ceiling sure;
+    }
+    rtl in NTOSKRNL {
+        RtlCopyMemory: HIGH ceiling sure;
+        RtlMoveMemory: HIGH ceiling sure;
+        RtlZeroMemory: HIGH ceiling sure;
+        RtlFillMemory: HIGH ceiling sure;
+        RtlCompareMemory: HIGH ceiling sure;
+        memcpy: HIGH ceiling sure;
+        memmove: HIGH ceiling sure;
+        memset: HIGH ceiling sure;
+        memcmp: HIGH ceiling sure;
+        RtlInitUnicodeString: HIGH ceiling sure;
+        RtlInitAnsiString: HIGH ceiling sure;
+        RtlInitString: HIGH ceiling sure;
+        RtlCopyUnicodeString: PASSIVE own sure;
+        RtlCopyString: PASSIVE own sure;
+        RtlAppendUnicodeStringToString: PASSIVE own fails;
+        RtlAppendUnicodeToString: PASSIVE own fails;
+        RtlCompareUnicodeString: PASSIVE ceiling sure "upper case is the simple mapping of Unicode, not the system's table";
+        RtlEqualUnicodeString: PASSIVE ceiling sure "upper case is the simple mapping of Unicode, not the system's table";
+        RtlPrefixUnicodeString: PASSIVE ceiling sure "upper case is the simple mapping of Unicode, not the system's table";
+        RtlCompareString: PASSIVE ceiling sure;
+        RtlEqualString: PASSIVE ceiling sure;
+        RtlUpcaseUnicodeChar: PASSIVE ceiling sure "upper case is the simple mapping of Unicode, not the system's table";
+        RtlUpcaseUnicodeString: PASSIVE ceiling fails "upper case is the simple mapping of Unicode, not the system's table";
+        RtlUnicodeStringToAnsiString: PASSIVE ceiling fails "the ANSI code page is Windows-1252";
+        RtlAnsiStringToUnicodeString: PASSIVE ceiling fails "the ANSI code page is Windows-1252";
+        RtlFreeUnicodeString: APC ceiling sure;
+        RtlFreeAnsiString: APC ceiling sure;
+        RtlUnicodeStringToInteger: PASSIVE ceiling fails;
+        RtlIntegerToUnicodeString: PASSIVE ceiling fails;
+        RtlGetVersion: PASSIVE ceiling sure "the version is Windows 10, build 19045";
+    }
+    io in NTOSKRNL {
+        IoCreateDevice: APC ceiling fails "a security descriptor is not made";
+        IoDeleteDevice: APC ceiling sure "nothing refers to a device object yet, so deletion is never pending";
+        IoCreateSymbolicLink: PASSIVE ceiling fails;
+        IoCreateUnprotectedSymbolicLink: PASSIVE ceiling fails;
+        IoDeleteSymbolicLink: PASSIVE ceiling fails;
+        IoAllocateMdl: DISPATCH ceiling fails "a request packet to tie it to is not taken";
+        IoFreeMdl: DISPATCH ceiling sure;
+        IoGetCurrentProcess: DISPATCH ceiling sure;
+    }
+    mm in NTOSKRNL {
+        MmGetSystemRoutineAddress: PASSIVE ceiling sure;
+        MmGetPhysicalAddress: HIGH ceiling sure;
+        MmBuildMdlForNonPagedPool: DISPATCH ceiling sure;
+    }
+    ps in NTOSKRNL {
+        PsGetCurrentProcess: DISPATCH ceiling sure;
+        PsGetCurrentProcessId: DISPATCH ceiling sure;
+    }
+}
+
+/// Every routine that a driver can import.
+#[must_use]
+pub fn table() -> &'static [Export] {
+    TABLE
+}
+
+/// The routine of this name in this image; image names are compared without regard to case.
+#[must_use]
+pub fn find(dll: &str, name: &str) -> Option<&'static Export> {
+    place(dll, name).map(|place| &TABLE[place])
+}
+
+/// The place in the table of the routine of this name in this image.
+pub(crate) fn place(dll: &str, name: &str) -> Option<usize> {
+    TABLE.iter().position(|export| export.name == name && export.dll.eq_ignore_ascii_case(dll))
+}
+
+/// The place of the routine of this name in the table, whichever image exports it.
+pub(crate) fn place_of(name: &str) -> Option<usize> {
+    TABLE.iter().position(|export| export.name == name)
+}
+
+/// The table as a page of documentation: `docs/exports.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# Exports\n\n\
+         Every routine that a driver can import, made from the table in `crates/driver/src/exports/table.rs` by\n\
+         `cargo run -p ntpool-gates -- write`.\n\n\
+         *Faithful* means as documented. *Simplified* means with the deviation that is stated. Anything that is not in\n\
+         this table is missing: a driver that imports it is loaded all the same, and the run ends when it is called.\n\
+         `ntpool imports DRIVER.sys` compares a driver's imports with this table.\n",
+    );
+    let mut dlls: Vec<&str> = TABLE.iter().map(|export| export.dll).collect();
+    dlls.dedup();
+    for dll in dlls {
+        let _ = write!(page, "\n## {dll}\n\n| routine | highest IRQL | grade | can fail | deviation |\n|---|---|---|---|---|\n");
+        for export in TABLE.iter().filter(|export| export.dll == dll) {
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} | {} | {} |",
+                export.name,
+                export.ceiling,
+                export.grade.word(),
+                if export.failable { "yes" } else { "no" },
+                export.grade.remark().unwrap_or_default(),
+            );
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_routine_is_in_the_table_once() {
+        for (place, export) in TABLE.iter().enumerate() {
+            assert_eq!(place_of(export.name), Some(place), "{}", export.name);
+        }
+    }
+
+    #[test]
+    fn a_routine_is_found_by_its_exact_name_in_its_own_image() {
+        assert!(find("NTOSKRNL.EXE", "ExFreePool").is_some());
+        assert!(find("ntoskrnl.exe", "exfreepool").is_none());
+        assert!(find("HAL.dll", "ExFreePool").is_none());
+    }
+}

@@ -1,0 +1,329 @@
+//! The life of a driver: loaded, entered, unloaded, and looked at afterwards.
+
+use crate::binding::{self, Binding, Bindings};
+use crate::loaded_image::LoadedImage;
+use crate::memory;
+use crate::order::Order;
+use crate::reporter::Reporter;
+use crate::session::{Session, WindowsVersion};
+use ntpool_abi::{
+    DRVO_INITIALIZED, DRVO_LEGACY_DRIVER, DriverExtension, DriverObject, IO_TYPE_DRIVER, KERNEL_STACK_SIZE,
+    KUserSharedData, MAJOR_FUNCTION_COUNT, UnicodeString,
+};
+use ntpool_finding::{Hex, Limit, LimitKind, Message, Phase, Status, TagUsage};
+use ntpool_host::fiber::{self, KernelFiber};
+use ntpool_host::layout::{self, SHARED_USER_DATA_SHADOW, SYSTEM_OBJECTS};
+use ntpool_host::physical::{self, PhysicalMemory};
+use ntpool_host::{HostError, arena, confine, processor_area};
+use ntpool_image::Image;
+use ntpool_machine::{Clock, Devices, Fault, Fiber, Process, Processor, SpinLocks};
+use ntpool_memory::{FrameUse, Protection};
+use ntpool_pool::Block;
+use ntpool_types::{Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, Rule, Tag, VirtualAddress};
+use ntpool_verifier::{StackTable, Tracker, rules};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Where the system's objects lie.
+const DRIVER_OBJECT: VirtualAddress = SYSTEM_OBJECTS.base;
+const DRIVER_EXTENSION: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x200);
+const DRIVER_NAME: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x400);
+const THREAD_OBJECT: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x1000);
+const PROCESS_OBJECT: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x2000);
+/// The registry path has pages of its own, so that a use after it is gone is noticed at once.
+const REGISTRY_PATH: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x1_0000);
+
+/// The longest driver name that a registry path has room for.
+const LONGEST_NAME: usize = 255;
+
+/// The number of the system process.
+const SYSTEM_PROCESS_ID: u64 = 4;
+
+/// Where import thunks lie, behind every image there can be.
+const THUNKS: VirtualAddress = VirtualAddress(layout::IMAGES.base.0 + layout::IMAGES.size.0 / 2);
+
+/// A well-mixed value from the seed, a different one for each purpose.
+fn derived(seed: u64, purpose: u64) -> u64 {
+    // SplitMix64 (Steele, Lea and Flood 2014).
+    let mut z = seed.wrapping_add(purpose.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// A session that is ready to enter its driver, and the fiber to do it on.
+pub(crate) struct Prepared {
+    pub(crate) session: Session,
+    pub(crate) fiber: KernelFiber,
+}
+
+/// Builds the machine, loads the image and binds its imports.
+///
+/// # Errors
+/// When Linux does not provide what the machine needs.
+pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<Prepared, HostError> {
+    arena::reserve()?;
+    let physical = Rc::new(PhysicalMemory::new(Bytes(order.memory))?);
+    let pool = physical::new_pool(&physical)?;
+    processor_area::prepare(THREAD_OBJECT)?;
+    let kernel_stack = layout::kernel_stack(0, Bytes(u64::from(KERNEL_STACK_SIZE)));
+    physical.map(
+        kernel_stack.base,
+        kernel_stack.size.pages_rounded_up(),
+        Protection::ReadWrite,
+        FrameUse::Stack,
+    )?;
+    let fiber = KernelFiber::new(kernel_stack)?;
+    let image = LoadedImage::load(image, &order.name, layout::IMAGES.base, &physical)?;
+    if image.end() > THUNKS {
+        return Err(HostError::plain("load the image: it reaches into the import thunks"));
+    }
+    let Bindings { bindings, places } = binding::bind(&image.image);
+    fiber::place_thunks(THUNKS, u32::try_from(bindings.len()).unwrap_or(u32::MAX))?;
+    let limit = Bytes(order.memory / 4 * 3);
+    let registry_path = Block {
+        address: REGISTRY_PATH,
+        size: Bytes(UnicodeString::SIZE + 2 * registry_path(&order.name).len() as u64),
+        kind: PoolKind::Paged,
+        tag: Tag::from_text(*b"RegP"),
+    };
+    let session = Session {
+        rubbish: 0x81 + (derived(order.seed, 1) % 0x7C) as u8,
+        order,
+        reporter,
+        processor: Processor::default(),
+        clock: Clock::default(),
+        spin_locks: SpinLocks::default(),
+        devices: RefCell::new(Devices::default()),
+        process: Process::new(PROCESS_OBJECT, SYSTEM_PROCESS_ID, limit),
+        physical,
+        pool,
+        tracker: RefCell::new(Tracker::new()),
+        stacks: RefCell::new(StackTable::new()),
+        charged: RefCell::new(BTreeMap::new()),
+        devices_made: RefCell::new(Vec::new()),
+        links_made: RefCell::new(Vec::new()),
+        version: WindowsVersion::WINDOWS_10,
+        image,
+        bindings,
+        thunks: THUNKS,
+        kernel_stack,
+        registry_path,
+        registry_path_freed: Cell::new(false),
+        phase: Cell::new(Phase::Load),
+        stop: RefCell::new(None),
+        told: RefCell::new(BTreeMap::new()),
+    };
+    session
+        .fill_in(&places)
+        .map_err(|fault| HostError::plain(format!("write the driver's surroundings at {}", fault.address)))?;
+    session.image.protect(&session.physical)?;
+    Ok(Prepared { session, fiber })
+}
+
+/// The driver's name without its ending, as its service is called.
+fn service_name(file_name: &str) -> String {
+    let stem = file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem);
+    stem.chars().take(LONGEST_NAME).collect()
+}
+
+/// The path of the driver's registry key, terminated (MACH-060).
+fn registry_path(file_name: &str) -> Vec<u16> {
+    let path =
+        format!("\\Registry\\Machine\\System\\CurrentControlSet\\Services\\{}\0", service_name(file_name));
+    path.encode_utf16().collect()
+}
+
+impl Session {
+    /// Writes what the driver finds around it: imports, cookie, its driver object, the registry path, system data.
+    fn fill_in(&self, places: &[usize]) -> Result<(), Fault> {
+        for (import, &place) in self.image.image.imports().iter().zip(places) {
+            let slot = VirtualAddress(self.image.base.0 + u64::from(import.slot));
+            memory::write(slot, self.routine_address(place).0)?;
+        }
+        if let Some(cookie) = self.image.image.security_cookie() {
+            // The upper 16 bits are zero, so that a string copied over it stops there.
+            let value = derived(self.order.seed, 2) & 0xFFFF_FFFF_FFFF | 1;
+            memory::write(VirtualAddress(self.image.base.0 + u64::from(cookie)), value)?;
+        }
+        self.fill_in_driver_object()?;
+        let path = registry_path(&self.order.name);
+        let buffer = VirtualAddress(REGISTRY_PATH.0 + UnicodeString::SIZE);
+        memory::write_units(buffer, &path)?;
+        memory::write(REGISTRY_PATH, counted(&path, buffer))?;
+        self.fill_in_shared_data()
+    }
+
+    fn fill_in_driver_object(&self) -> Result<(), Fault> {
+        let name: Vec<u16> = format!("\\Driver\\{}\0", service_name(&self.order.name)).encode_utf16().collect();
+        memory::write_units(DRIVER_NAME, &name)?;
+        let invalid_request = self.invalid_request_address().0;
+        memory::write_field(DRIVER_OBJECT, DriverObject::TYPE, IO_TYPE_DRIVER)?;
+        memory::write_field(DRIVER_OBJECT, DriverObject::SIZE_OF_OBJECT, DriverObject::SIZE as i16)?;
+        memory::write_field(DRIVER_OBJECT, DriverObject::FLAGS, DRVO_LEGACY_DRIVER)?;
+        memory::write_field(DRIVER_OBJECT, DriverObject::DRIVER_START, self.image.base.0)?;
+        let size = self.image.image.size_of_image().0 as u32;
+        memory::write_field(DRIVER_OBJECT, DriverObject::DRIVER_SIZE, size)?;
+        memory::write_field(DRIVER_OBJECT, DriverObject::DRIVER_EXTENSION, DRIVER_EXTENSION.0)?;
+        memory::write_field(DRIVER_OBJECT, DriverObject::DRIVER_NAME, counted(&name, DRIVER_NAME))?;
+        memory::write_field(DRIVER_OBJECT, DriverObject::DRIVER_INIT, self.image.entry_point().0)?;
+        let table = [invalid_request; MAJOR_FUNCTION_COUNT];
+        memory::write_field(DRIVER_OBJECT, DriverObject::MAJOR_FUNCTION, table)?;
+        memory::write_field(DRIVER_EXTENSION, DriverExtension::DRIVER_OBJECT, DRIVER_OBJECT.0)?;
+        let prefix = "\\Driver\\".len();
+        let service = VirtualAddress(DRIVER_NAME.0 + 2 * prefix as u64);
+        memory::write_field(DRIVER_EXTENSION, DriverExtension::SERVICE_KEY_NAME, counted(&name[prefix..], service))
+    }
+
+    /// The address of the routine that fails requests nobody handles (MACH-079).
+    fn invalid_request_address(&self) -> VirtualAddress {
+        let place = self.bindings.iter().position(|binding| matches!(binding, Binding::InvalidRequest));
+        self.routine_address(place.expect("every driver's bindings end with it"))
+    }
+
+    fn fill_in_shared_data(&self) -> Result<(), Fault> {
+        let page = SHARED_USER_DATA_SHADOW;
+        memory::write_field(page, KUserSharedData::TICK_COUNT_MULTIPLIER, TICK_COUNT_MULTIPLIER)?;
+        memory::write_field(page, KUserSharedData::NT_MAJOR_VERSION, self.version.major)?;
+        memory::write_field(page, KUserSharedData::NT_MINOR_VERSION, self.version.minor)?;
+        memory::write_field(page, KUserSharedData::NT_BUILD_NUMBER, self.version.build)?;
+        let root: Vec<u16> = "C:\\Windows".encode_utf16().collect();
+        memory::write_units(VirtualAddress(KUserSharedData::NT_SYSTEM_ROOT.address_in(page.0)), &root)?;
+        self.show_time();
+        Ok(())
+    }
+
+    /// Enters the driver, unloads it, and reports everything on the way.
+    pub(crate) fn run(&self, fiber: &dyn Fiber) -> Result<(), HostError> {
+        if let Some(status) = self.enter(fiber) {
+            self.registry_path_freed.set(true);
+            arena::unmap(REGISTRY_PATH, PAGE_SIZE)?;
+            if status.is_success() {
+                self.image.discard_initialization(&self.physical)?;
+                self.unload(fiber)?;
+            } else {
+                self.fail_entry(status)?;
+            }
+        }
+        self.finish(fiber);
+        Ok(())
+    }
+
+    /// Calls DriverEntry; `None` when it did not return.
+    fn enter(&self, fiber: &dyn Fiber) -> Option<NtStatus> {
+        self.phase.set(Phase::DriverEntry);
+        self.reporter.send(&Message::Entering);
+        let exit = fiber.call(self.image.entry_point(), [DRIVER_OBJECT.0, REGISTRY_PATH.0, 0, 0]);
+        let status = NtStatus(self.outcome_of(exit)? as u32);
+        self.settle("DriverEntry");
+        self.reporter.send(&Message::Entered(Status {
+            value: Hex(u64::from(status.0)),
+            name: status.name().map(str::to_owned),
+            success: status.is_success(),
+        }));
+        if status.is_success() {
+            self.finish_devices();
+            for device in self.device_records() {
+                self.reporter.send(&Message::Device(device));
+            }
+        }
+        Some(status)
+    }
+
+    /// Calls the unload routine, if there is one, and reports what is left (MACH-065).
+    fn unload(&self, fiber: &dyn Fiber) -> Result<(), HostError> {
+        let read = memory::read_field(DRIVER_OBJECT, DriverObject::DRIVER_UNLOAD);
+        let Ok(routine @ 1..) = read else {
+            let note = "the driver has no unload routine, so it stays; what it holds is not counted as left behind";
+            self.reporter.send(&Message::Note(note.to_owned()));
+            return Ok(());
+        };
+        let _ = memory::write_field(DRIVER_OBJECT, DriverObject::FLAGS, DRVO_LEGACY_DRIVER | DRVO_INITIALIZED);
+        self.phase.set(Phase::Unload);
+        self.reporter.send(&Message::Unloading);
+        let exit = fiber.call(VirtualAddress(routine), [DRIVER_OBJECT.0, 0, 0, 0]);
+        if self.outcome_of(exit).is_some() {
+            self.settle("the unload routine");
+            self.reporter.send(&Message::Unloaded);
+            self.report_left()?;
+        }
+        Ok(())
+    }
+
+    /// After a DriverEntry that failed: no unload routine is called, and nothing may be left (MACH-062, MACH-064).
+    fn fail_entry(&self, status: NtStatus) -> Result<(), HostError> {
+        let message = format!(
+            "DriverEntry failed with {status}, so nothing else of the driver was exercised; \
+             see what it printed and what it needs"
+        );
+        self.reporter.send(&Message::Limit(Limit { kind: LimitKind::EntryFailed, message, stacks: Vec::new() }));
+        self.report_left()
+    }
+
+    /// Reports an IRQL or a lock that a routine did not put back, and puts it back.
+    fn settle(&self, routine: &str) {
+        let irql = self.processor.irql();
+        if irql != Irql::PASSIVE {
+            let message = format!("{routine} was called at {} and returned at {irql}", Irql::PASSIVE);
+            self.report_afterwards(Rule::IrqlNotRestored, &message, Vec::new());
+            self.processor.set_irql(Irql::PASSIVE);
+        }
+        for lock in self.spin_locks.release_all() {
+            let message = format!("{routine} returned with the spin lock at {lock} held");
+            self.report_afterwards(Rule::SpinLockLeft, &message, Vec::new());
+        }
+    }
+
+    /// Takes the image away and reports the blocks, devices and links that are still there.
+    fn report_left(&self) -> Result<(), HostError> {
+        self.phase.set(Phase::AfterUnload);
+        self.image.unload(&self.physical)?;
+        let leaks = self.tracker.borrow().leaks();
+        let count = leaks.iter().map(|leak| leak.count).sum();
+        let bug_check = rules::leak_stop(DRIVER_NAME, count);
+        for leak in &leaks {
+            self.report_leak(leak, bug_check);
+        }
+        self.report_devices_left();
+        Ok(())
+    }
+
+    /// Sends the table of tags and whatever else is known at the end.
+    fn finish(&self, fiber: &dyn Fiber) {
+        self.note_repetitions();
+        let mut rows = Vec::new();
+        self.pool.for_each_tag(|count| {
+            rows.push(TagUsage {
+                tag: count.tag.to_string(),
+                kind: count.kind.to_string(),
+                allocations: count.allocations,
+                frees: count.frees,
+                bytes: count.bytes.0,
+            });
+        });
+        rows.sort_by(|one, other| (&one.tag, &one.kind).cmp(&(&other.tag, &other.kind)));
+        for row in rows {
+            self.reporter.send(&Message::Tag(row));
+        }
+        self.reporter.send(&Message::StackUsed(fiber.stack_used()));
+        self.reporter.send(&Message::Finished);
+    }
+}
+
+/// Milliseconds in a tick, with 24 bits behind the point: 64 ticks a second.
+const TICK_COUNT_MULTIPLIER: u32 = (1000 << 24) / 64;
+
+/// A counted string of terminated characters.
+fn counted(units: &[u16], buffer: VirtualAddress) -> UnicodeString {
+    let maximum = 2 * units.len() as u16;
+    UnicodeString::new(maximum - 2, maximum, buffer.0)
+}
+
+/// Runs the driver with the process confined.
+pub(crate) fn run_confined(prepared: &Prepared) -> Result<(), HostError> {
+    confine::confine()?;
+    let served = prepared.fiber.served_by(&prepared.session);
+    prepared.session.run(&served)
+}
+

@@ -1,0 +1,179 @@
+//! One run of one driver: the machine it runs on, its image, and what is known of it so far.
+
+use crate::binding::Binding;
+use crate::call::Call;
+use crate::devices::Made;
+use crate::findings::Told;
+use crate::loaded_image::LoadedImage;
+use crate::memory;
+use crate::order::Order;
+use crate::reporter::Reporter;
+use crate::stop::Stop;
+use ntpool_abi::KUserSharedData;
+use ntpool_finding::{DebugLine, Message, Phase};
+use ntpool_host::fiber::{Kernel, Verdict};
+use ntpool_host::layout::{SHARED_USER_DATA_SHADOW, Window};
+use ntpool_host::physical::{PhysicalMemory, PoolPlatform};
+use ntpool_machine::{Clock, Devices, Instant, ObjectName, Process, Processor, Registers, SpinLocks};
+use ntpool_pool::{Block, Place, Pool};
+use ntpool_types::{Bytes, Irql, Rule, VirtualAddress};
+use ntpool_verifier::{StackTable, Tracker};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The version of Windows that the machine claims to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WindowsVersion {
+    pub(crate) major: u32,
+    pub(crate) minor: u32,
+    pub(crate) build: u32,
+}
+
+impl WindowsVersion {
+    /// Windows 10, version 22H2: the last build that has every routine of the pool family, deprecated or new.
+    pub(crate) const WINDOWS_10: WindowsVersion = WindowsVersion { major: 10, minor: 0, build: 19045 };
+}
+
+/// One run of one driver.
+///
+/// Everything is behind a shared reference, because driver code that calls the machine does so while the machine waits
+/// for that same driver code to return.
+pub struct Session {
+    pub(crate) order: Order,
+    pub(crate) reporter: Reporter,
+    pub(crate) processor: Processor,
+    pub(crate) clock: Clock,
+    pub(crate) spin_locks: SpinLocks,
+    pub(crate) devices: RefCell<Devices>,
+    pub(crate) process: Process,
+    pub(crate) physical: Rc<PhysicalMemory>,
+    pub(crate) pool: Pool<PoolPlatform>,
+    pub(crate) tracker: RefCell<Tracker>,
+    pub(crate) stacks: RefCell<StackTable>,
+    /// The quota charged for each live block that is charged.
+    pub(crate) charged: RefCell<BTreeMap<VirtualAddress, Bytes>>,
+    pub(crate) devices_made: RefCell<Vec<Made<VirtualAddress>>>,
+    pub(crate) links_made: RefCell<Vec<Made<ObjectName>>>,
+    pub(crate) version: WindowsVersion,
+    /// What memory holds that nobody initialized.
+    pub(crate) rubbish: u8,
+    pub(crate) image: LoadedImage,
+    pub(crate) bindings: Vec<Binding>,
+    pub(crate) thunks: VirtualAddress,
+    pub(crate) kernel_stack: Window,
+    /// The registry path's buffer, which is gone after DriverEntry.
+    pub(crate) registry_path: Block,
+    pub(crate) registry_path_freed: Cell<bool>,
+    pub(crate) phase: Cell<Phase>,
+    /// Why the fiber was given up, and where.
+    pub(crate) stop: RefCell<Option<(Stop, Registers)>>,
+    pub(crate) told: RefCell<Told>,
+}
+
+impl Session {
+    /// Passes on what the driver printed.
+    pub(crate) fn print(&self, component: u32, level: u32, text: &[u8]) {
+        let text = String::from_utf8_lossy(text).into_owned();
+        let line = DebugLine { text, component, level, time: self.clock.now().0 };
+        self.reporter.send(&Message::Debug(line));
+    }
+
+    /// Lets a wait pass, and shows the new time where drivers read it.
+    pub(crate) fn wait(&self, units: u64) {
+        self.clock.wait(units);
+        self.show_time();
+    }
+
+    /// Writes the clock to the shared user data page.
+    pub(crate) fn show_time(&self) {
+        /// Units of 100 ns in a clock tick: 64 ticks a second.
+        const UNITS_PER_TICK: u64 = 156_250;
+        let Instant(now) = self.clock.now();
+        let page = SHARED_USER_DATA_SHADOW;
+        let times = [
+            (KUserSharedData::INTERRUPT_TIME.offset(), now),
+            (KUserSharedData::SYSTEM_TIME.offset(), self.clock.system_time()),
+            (KUserSharedData::TICK_COUNT.offset(), now / UNITS_PER_TICK),
+        ];
+        for (offset, time) in times {
+            // A time is its lower half, its upper half, and the upper half again.
+            let at = VirtualAddress(page.0 + offset);
+            let upper = VirtualAddress(at.0 + 8);
+            memory::write(at, time).and_then(|()| memory::write(upper, (time >> 32) as u32)).expect(
+                "the shared user data page is mapped for the whole run",
+            );
+        }
+    }
+
+    /// The address of the routine at this place of the table of exports.
+    pub(crate) fn routine_address(&self, place: usize) -> VirtualAddress {
+        VirtualAddress(self.thunks.0 + (place * ntpool_host::fiber::THUNK_SIZE) as u64)
+    }
+
+    /// What lies at an address, as half a sentence.
+    pub(crate) fn describe(&self, address: VirtualAddress) -> String {
+        if address == VirtualAddress::NULL {
+            return "NULL".to_owned();
+        }
+        if address.is_user() {
+            return "a user address".to_owned();
+        }
+        if self.kernel_stack.contains(address) {
+            return "on the kernel stack".to_owned();
+        }
+        if let Some(offset) = self.image.offset_of(address) {
+            let section = self.image.section_name(offset).unwrap_or("header");
+            return format!("in the {section} section of {}", self.order.name);
+        }
+        match self.pool.find(address) {
+            Place::Live(block) => format!("in a live block of {}", block.size),
+            Place::Freed(_) => "in a block that was freed".to_owned(),
+            Place::Unused(kind) => format!("in {kind} pool where no block is"),
+            Place::Metadata => "in the pool's own records".to_owned(),
+            Place::Outside => "in no pool".to_owned(),
+        }
+    }
+}
+
+impl Kernel for Session {
+    fn import(&self, index: u32, registers: &Registers) -> Verdict {
+        let call = Call::new(registers);
+        let answer = match self.bindings.get(index as usize) {
+            Some(binding) => binding.serve(self, &call),
+            None => Err(Binding::unknown(index)),
+        };
+        match answer {
+            Ok(value) => Verdict::Return(value),
+            Err(stop) => {
+                self.stop.replace(Some((stop, *registers)));
+                Verdict::Stop
+            }
+        }
+    }
+
+    fn irql(&self) -> u8 {
+        self.processor.irql().level()
+    }
+
+    fn set_irql(&self, level: u8) {
+        if let Some(irql) = Irql::new(level) {
+            self.processor.set_irql(irql);
+        }
+    }
+
+    fn time_stamp(&self) -> u64 {
+        self.clock.read_time_stamp()
+    }
+}
+
+impl Session {
+    /// Reports a lock that is taken for a raised level at a lower one.
+    pub(crate) fn report_lock_below_dispatch(&self, call: &Call<'_>, lock: VirtualAddress) {
+        let message = format!(
+            "the spin lock at {lock} was acquired at {} by a routine that must be called at DISPATCH_LEVEL",
+            self.processor.irql()
+        );
+        self.report_rule(call, Rule::IrqlTooLow, &message);
+    }
+}

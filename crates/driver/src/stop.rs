@@ -1,0 +1,39 @@
+//! Why a routine of the machine does not return to the driver.
+
+use ntpool_finding::LimitKind;
+use ntpool_machine::Fault;
+use ntpool_types::{BugCheck, NtStatus, Violation};
+
+/// Why a routine of the machine does not return to the driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The driver committed a crime that cannot be outlived.
+    Crime {
+        /// The crime.
+        violation: Violation,
+        /// What happened, in a sentence that names the values.
+        message: String,
+    },
+    /// The routine met a bad address on the driver's behalf.
+    Fault(Fault),
+    /// The driver asked for a bug check.
+    BugCheck(BugCheck),
+    /// The routine raised an exception.
+    Raise(NtStatus),
+    /// The machine cannot go on, which is not the driver's fault.
+    Limit {
+        /// What kind of limit.
+        kind: LimitKind,
+        /// The reason and the way out.
+        message: String,
+    },
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Stop {
+        Stop::Fault(fault)
+    }
+}
+
+/// What a routine gives the driver back in its result register, or why it does not return.
+pub type Answer = Result<u64, Stop>;

@@ -1,0 +1,114 @@
+//! Where everything of the driver's world lies.
+//!
+//! The windows are the same in every run, so a pointer value in a report can be compared between runs. They lie
+//! between 0x2000_0000_0000 and 0x2400_0000_0000, clear of where Linux places programs, libraries and stacks and of
+//! the shadow memory of the sanitizers. A filter on system calls relies on the bounds being multiples of 4 GiB.
+
+use ntpool_types::{Bytes, SYSTEM_SPACE_START, VirtualAddress};
+
+/// A range of addresses with one purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The first address.
+    pub base: VirtualAddress,
+    /// The length, a multiple of the page size.
+    pub size: Bytes,
+}
+
+impl Window {
+    const fn new(base: u64, size: u64) -> Window {
+        Window { base: VirtualAddress(base), size: Bytes(size) }
+    }
+
+    /// The first address after the window.
+    #[must_use]
+    pub const fn end(self) -> VirtualAddress {
+        VirtualAddress(self.base.0 + self.size.0)
+    }
+
+    /// Whether the address lies in the window.
+    #[must_use]
+    pub const fn contains(self, address: VirtualAddress) -> bool {
+        self.base.0 <= address.0 && address.0 < self.end().0
+    }
+}
+
+/// Everything below together: the driver's world.
+pub const ARENA: Window = Window::new(SYSTEM_SPACE_START.0, 0x400_0000_0000);
+
+/// Driver images, then the thunks of their imports.
+pub const IMAGES: Window = Window::new(0x2000_0000_0000, 0x1000_0000);
+
+/// Nonpaged pool that is not executable.
+pub const NONPAGED_POOL: Window = Window::new(0x2000_1000_0000, 0xF_F000_0000);
+
+/// Nonpaged pool that is executable.
+pub const NONPAGED_EXECUTE_POOL: Window = Window::new(0x2010_0000_0000, 0x10_0000_0000);
+
+/// Paged pool.
+pub const PAGED_POOL: Window = Window::new(0x2020_0000_0000, 0x10_0000_0000);
+
+/// All of physical memory, in the order of its addresses.
+pub const DIRECT_MAP: Window = Window::new(0x2100_0000_0000, 0x100_0000_0000);
+
+/// Kernel stacks, each between guard pages.
+pub const STACKS: Window = Window::new(0x2200_0000_0000, 0x1_0000_0000);
+
+/// System data that drivers read: the processor's control area, the shared user data page, system objects.
+pub const SYSTEM_DATA: Window = Window::new(0x2201_0000_0000, 0x1_0000_0000);
+
+/// The pool's metadata, which no driver has business with.
+pub const POOL_METADATA: Window = Window::new(0x2300_0000_0000, 0x100_0000_0000);
+
+/// Every window of the arena with its name.
+pub const WINDOWS: [(&str, Window); 8] = [
+    ("images", IMAGES),
+    ("nonpaged pool", NONPAGED_POOL),
+    ("nonpaged executable pool", NONPAGED_EXECUTE_POOL),
+    ("paged pool", PAGED_POOL),
+    ("the direct map of physical memory", DIRECT_MAP),
+    ("kernel stacks", STACKS),
+    ("system data", SYSTEM_DATA),
+    ("pool metadata", POOL_METADATA),
+];
+
+/// Where Windows shows every process a read-only page of system data; Linux can't map it.
+pub const SHARED_USER_DATA: Window = Window::new(0xFFFF_F780_0000_0000, 0x1000);
+
+/// The page that stands in for [`SHARED_USER_DATA`].
+pub const SHARED_USER_DATA_SHADOW: VirtualAddress = SYSTEM_DATA.base;
+
+/// The processor's control area, to which GS points.
+pub const PROCESSOR_AREA: VirtualAddress = VirtualAddress(SYSTEM_DATA.base.0 + 0x1_0000);
+
+/// System objects and data exports.
+pub const SYSTEM_OBJECTS: Window = Window::new(SYSTEM_DATA.base.0 + 0x2_0000, 0x2_0000);
+
+/// The distance between two kernel stacks: the stack, and guard pages below it so many that a large frame can't step
+/// over them.
+const STACK_SLOT: u64 = 1 << 20;
+
+/// The pages of the `index`-th kernel stack, `size` long; around them nothing is mapped.
+#[must_use]
+pub const fn kernel_stack(index: u64, size: Bytes) -> Window {
+    let end = STACKS.base.0 + (index + 1) * STACK_SLOT - 0x1000;
+    Window { base: VirtualAddress(end - size.0), size }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_follow_each_other_inside_the_arena() {
+        for pair in WINDOWS.windows(2) {
+            let ((before, first), (after, second)) = (pair[0], pair[1]);
+            assert!(first.end() <= second.base, "{before} runs into {after}");
+        }
+        for (name, window) in WINDOWS {
+            assert!(ARENA.contains(window.base) && window.end() <= ARENA.end(), "{name}");
+        }
+        assert_eq!(ARENA.base.0 % (1 << 32), 0);
+        assert_eq!(ARENA.size.0 % (1 << 32), 0);
+    }
+}

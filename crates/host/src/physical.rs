@@ -1,0 +1,267 @@
+#![expect(unsafe_code, reason = "hands the pool its metadata and regions, and makes a file in memory")]
+//! Physical memory: a file in memory whose pages are the frames.
+//!
+//! Frame `n` is page `n` of the file. All of it is mapped once at the direct map, for good; pool, images and stacks map
+//! frames a second time, at addresses of their own, so two views of a frame really are one memory.
+//!
+//! # What this module promises
+//! - A frame belongs to one owner at a time, and a window's pages are mapped only through the table that records them.
+//! - The pool's regions and its metadata are used by nobody else ([`new_pool`]).
+
+use crate::layout::{self, DIRECT_MAP, POOL_METADATA, Window};
+use crate::{HostError, arena, guarded};
+use ntpool_memory::{
+    Frame, FrameDatabase, FrameRun, FrameUse, Frames, PageEntry, PageTable, Protection, RunLimits, SystemSpace,
+};
+use ntpool_pool::{
+    Config, MetadataReservation, NoMemory, PageSource, Platform, Pool, Region, ShardHold, TailModel,
+};
+use ntpool_types::{
+    Bytes, PAGE_SIZE, PageCount, Pfn, PhysicalAddress, PoolKind, SYSTEM_SPACE_START, VirtualAddress,
+};
+use std::cell::RefCell;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+/// The least memory that a machine can have.
+pub const LEAST_MEMORY: Bytes = Bytes::mib(16);
+/// The most memory that a machine can have.
+pub const MOST_MEMORY: Bytes = Bytes::mib(32 * 1024);
+
+/// The machine's physical memory and what it is mapped to.
+pub struct PhysicalMemory {
+    file: OwnedFd,
+    size: Bytes,
+    tables: RefCell<Tables>,
+}
+
+struct Tables {
+    frames: FrameDatabase<'static>,
+    spaces: Vec<SystemSpace<'static>>,
+}
+
+impl Tables {
+    fn space_of(&mut self, address: VirtualAddress) -> Option<&mut SystemSpace<'static>> {
+        self.spaces
+            .iter_mut()
+            .find(|space| address.offset_from(space.base()).is_some_and(|offset| offset < space.size()))
+    }
+}
+
+/// The windows that frames are mapped into, each with the most pages it may have.
+fn mapped_windows(memory: PageCount) -> [(Window, PageCount); 6] {
+    let pages = |window: Window| window.size.pages_rounded_up();
+    [
+        (layout::IMAGES, pages(layout::IMAGES)),
+        (layout::NONPAGED_POOL, memory),
+        (layout::NONPAGED_EXECUTE_POOL, memory),
+        (layout::PAGED_POOL, memory),
+        (layout::STACKS, Bytes::mib(16).pages_rounded_up()),
+        (layout::SYSTEM_DATA, Bytes::mib(1).pages_rounded_up()),
+    ]
+}
+
+impl PhysicalMemory {
+    /// Memory of `size`, rounded up to whole pages. Frame 0 is a hole, so that no physical address is zero.
+    ///
+    /// # Errors
+    /// When the size is out of bounds or Linux has no memory.
+    pub fn new(size: Bytes) -> Result<PhysicalMemory, HostError> {
+        if !(LEAST_MEMORY..=MOST_MEMORY).contains(&size) {
+            return Err(HostError::plain(format!(
+                "give the machine {size} of memory: it must have between {LEAST_MEMORY} and {MOST_MEMORY}"
+            )));
+        }
+        let pages = size.pages_rounded_up();
+        let size = pages.bytes();
+        // SAFETY: the name is a C string; the call returns a new descriptor or -1.
+        let descriptor = unsafe { libc::memfd_create(c"physical memory".as_ptr(), libc::MFD_CLOEXEC) };
+        if descriptor < 0 {
+            return Err(HostError::last("make a file in memory"));
+        }
+        // SAFETY: the descriptor is new and nobody else's.
+        let file = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        // SAFETY: the descriptor is open; the call changes the file's length only.
+        if unsafe { libc::ftruncate(descriptor, size.0 as libc::off_t) } != 0 {
+            return Err(HostError::last(format!("get {size} of memory")));
+        }
+        arena::map_shared(DIRECT_MAP.base, size, Protection::ReadWrite, file.as_fd(), Bytes::ZERO)?;
+        let storage = Box::leak(vec![Frame::HOLE; pages.0 as usize].into_boxed_slice());
+        let present = [FrameRun::new(Pfn(1), PageCount(pages.0 - 1))];
+        let spaces = mapped_windows(pages).map(|(window, pages)| {
+            let entries = vec![PageEntry::UNMAPPED; pages.0 as usize];
+            SystemSpace::new(window.base, Box::leak(entries.into_boxed_slice()))
+        });
+        let tables = Tables { frames: FrameDatabase::new(storage, &present), spaces: spaces.into() };
+        Ok(PhysicalMemory { file, size, tables: RefCell::new(tables) })
+    }
+
+    /// The bytes of memory, holes included.
+    #[must_use]
+    pub fn size(&self) -> Bytes {
+        self.size
+    }
+
+    /// The highest frame there is.
+    #[must_use]
+    pub fn highest_frame(&self) -> Pfn {
+        Pfn(self.size.pages_rounded_up().0 - 1)
+    }
+
+    /// Maps fresh zeroed frames at `first`.
+    ///
+    /// # Errors
+    /// When the frames are used up, the pages are mapped already or lie in no window for this.
+    pub fn map(
+        &self,
+        first: VirtualAddress,
+        count: PageCount,
+        protection: Protection,
+        usage: FrameUse,
+    ) -> Result<(), HostError> {
+        let tables = &mut *self.tables.borrow_mut();
+        let no = |why: &dyn std::fmt::Display| HostError::plain(format!("map {count} at {first}: {why}"));
+        let run = tables.frames.allocate_run(count, RunLimits::ANYWHERE, usage).map_err(|error| no(&error))?;
+        let space = tables.space_of(first).ok_or_else(|| no(&"no window for mappings is there"))?;
+        if let Err(error) = space.map(first, Frames::Run(run.first, run.count), protection) {
+            tables.frames.free_run(run).expect("the run was allocated just now");
+            return Err(no(&error));
+        }
+        let offset = Bytes(run.address().0);
+        arena::map_shared(first, count.bytes(), protection, self.file.as_fd(), offset)
+    }
+
+    /// Changes what may be done with mapped pages.
+    ///
+    /// # Errors
+    /// When they are not all mapped.
+    pub fn protect(
+        &self,
+        first: VirtualAddress,
+        count: PageCount,
+        protection: Protection,
+    ) -> Result<(), HostError> {
+        let tables = &mut *self.tables.borrow_mut();
+        let no = |why: &dyn std::fmt::Display| HostError::plain(format!("protect {count} at {first}: {why}"));
+        let space = tables.space_of(first).ok_or_else(|| no(&"no window for mappings is there"))?;
+        space.protect(first, count, protection).map_err(|error| no(&error))?;
+        arena::protect(first, count.bytes(), protection)
+    }
+
+    /// Takes mapped pages away, zeroes their frames and frees them.
+    ///
+    /// # Errors
+    /// When they are not all mapped.
+    pub fn unmap(&self, first: VirtualAddress, count: PageCount) -> Result<(), HostError> {
+        let tables = &mut *self.tables.borrow_mut();
+        let no = |why: &dyn std::fmt::Display| HostError::plain(format!("unmap {count} at {first}: {why}"));
+        let space = tables.space_of(first).ok_or_else(|| no(&"no window for mappings is there"))?;
+        let frames: Vec<Pfn> = (0..count.0)
+            .filter_map(|page| space.entry(VirtualAddress(first.0 + PageCount(page).bytes().0)))
+            .map(PageEntry::frame)
+            .collect();
+        space.unmap(first, count).map_err(|error| no(&error))?;
+        for frame in frames {
+            let contents = VirtualAddress(DIRECT_MAP.base.0 + frame.address().0);
+            guarded::fill(contents, PAGE_SIZE, 0).map_err(|fault| no(&fault.address))?;
+            tables.frames.free(frame).expect("a mapped frame is in use");
+        }
+        arena::unmap(first, count.bytes())
+    }
+
+    /// The entry of the page that holds the address, outside the direct map.
+    #[must_use]
+    pub fn entry(&self, address: VirtualAddress) -> Option<PageEntry> {
+        self.tables.borrow_mut().space_of(address)?.entry(address)
+    }
+
+    /// The physical address behind a virtual one.
+    #[must_use]
+    pub fn translate(&self, address: VirtualAddress) -> Option<PhysicalAddress> {
+        match address.offset_from(DIRECT_MAP.base) {
+            Some(offset) if offset < self.size && offset >= PAGE_SIZE => Some(PhysicalAddress(offset.0)),
+            _ => self.tables.borrow_mut().space_of(address)?.translate(address),
+        }
+    }
+}
+
+/// What the pool gets of the machine: frames, and the one shard of the one processor.
+#[derive(Clone)]
+pub struct PoolPlatform {
+    memory: Rc<PhysicalMemory>,
+}
+
+impl PageSource for PoolPlatform {
+    fn commit(&self, kind: PoolKind, first: PageCount, count: PageCount) -> Result<(), NoMemory> {
+        let address = VirtualAddress(pool_window(kind).base.0 + first.bytes().0);
+        let (protection, usage) = match kind {
+            PoolKind::NonPaged => (Protection::ReadWrite, FrameUse::NonPagedPool),
+            PoolKind::NonPagedExecute => (Protection::ReadWriteExecute, FrameUse::NonPagedPool),
+            PoolKind::Paged => (Protection::ReadWrite, FrameUse::PagedPool),
+        };
+        self.memory.map(address, count, protection, usage).map_err(|_| NoMemory)
+    }
+
+    fn frame(&self, address: VirtualAddress) -> Option<Pfn> {
+        self.memory.translate(address).map(PhysicalAddress::frame)
+    }
+
+    fn highest_frame(&self) -> Pfn {
+        self.memory.highest_frame()
+    }
+}
+
+/// The only shard: one processor runs one fiber, which nothing interrupts inside the pool.
+pub struct OnlyShard;
+
+impl ShardHold for OnlyShard {
+    fn shard(&self) -> usize {
+        0
+    }
+}
+
+impl Platform for PoolPlatform {
+    type Hold<'a> = OnlyShard;
+
+    fn hold(&self) -> OnlyShard {
+        OnlyShard
+    }
+}
+
+/// The window of a kind of pool.
+#[must_use]
+pub fn pool_window(kind: PoolKind) -> Window {
+    match kind {
+        PoolKind::NonPaged => layout::NONPAGED_POOL,
+        PoolKind::NonPagedExecute => layout::NONPAGED_EXECUTE_POOL,
+        PoolKind::Paged => layout::PAGED_POOL,
+    }
+}
+
+/// The machine's pool. Each kind may take up to three quarters of memory, as nonpaged pool may on a 64-bit system
+/// (POOL-223).
+///
+/// # Errors
+/// When Linux refuses the room for the metadata.
+pub fn new_pool(memory: &Rc<PhysicalMemory>) -> Result<Pool<PoolPlatform>, HostError> {
+    let pages = memory.size().pages_rounded_up();
+    let region = |kind| Region {
+        base: pool_window(kind).base,
+        capacity: pages,
+        limit: PageCount(pages.0 / 4 * 3),
+    };
+    let config = Config {
+        regions: PoolKind::ALL.map(region),
+        shards: 1,
+        tail: TailModel::Reuse,
+        system_space_start: SYSTEM_SPACE_START,
+    };
+    let size = config.metadata_size().pages_rounded_up().bytes();
+    arena::map_anonymous(POOL_METADATA.base, size, Protection::ReadWrite)?;
+    let base = NonNull::new(POOL_METADATA.base.0 as *mut u8).expect("the window is not at zero");
+    let platform = PoolPlatform { memory: Rc::clone(memory) };
+    // SAFETY: 1. the window was mapped just now, zeroed and page aligned, and the guarded copies refuse it to drivers;
+    // 2. the regions' pages are mapped writable by `commit`, and nobody but the driver that owns a block uses them.
+    Ok(unsafe { Pool::new(platform, config, MetadataReservation { base, size }) })
+}

@@ -1,0 +1,360 @@
+#![expect(unsafe_code, reason = "signal handlers read and change the interrupted registers")]
+//! Traps: what Linux delivers as signals, turned into what a kernel would see.
+//!
+//! One handler serves all synchronous signals. It looks at where the processor was:
+//!
+//! - in a guarded copy: the copy ends with a fault, as its caller expects;
+//! - in driver code: what a kernel would carry out is carried out (cr8, the shared user data page, the time stamp
+//!   counter) and the driver goes on; anything else is recorded and the fiber is given up;
+//! - anywhere else: the host's own code was hit, most likely because the driver wrote over it. The crash is announced
+//!   and the process dies of the signal.
+//!
+//! A second handler serves the parent's request to stop.
+//!
+//! # What this module promises
+//! - Rust code of the machine runs inside the handler only while driver code is interrupted synchronously, so it never
+//!   meets a lock or a half-changed structure of the host.
+//! - The handler runs on a stack of its own, since the driver's may be full or wrong.
+
+use crate::emulate::{self, Refused, SharedDataAccess};
+use crate::layout::{ARENA, SHARED_USER_DATA, SHARED_USER_DATA_SHADOW};
+use crate::{HostError, fiber, guarded};
+use ntpool_machine::{Access, Exit, Fault, Registers, Trap, TrapKind, register};
+use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The signal by which the parent asks driver code to stop.
+pub const INTERRUPT_SIGNAL: i32 = libc::SIGUSR1;
+
+const SIGNAL_STACK: usize = 256 * 1024;
+
+/// The trap flag: the processor stops after one instruction.
+const TRAP_FLAG: u64 = 1 << 8;
+
+/// Announces that the host's own code was hit: signal, instruction, address.
+pub type CrashAnnouncement = fn(i32, u64, u64);
+
+static ANNOUNCE_CRASH: OnceLock<CrashAnnouncement> = OnceLock::new();
+static CRASHING: AtomicBool = AtomicBool::new(false);
+
+/// A register to change back after one instruction.
+#[derive(Clone, Copy)]
+struct PendingStep {
+    register: usize,
+    restore: bool,
+}
+
+thread_local! {
+    static PENDING_STEP: Cell<Option<PendingStep>> = const { Cell::new(None) };
+}
+
+/// Installs the handlers for this process, on a stack of their own for this thread.
+///
+/// # Errors
+/// When Linux refuses.
+pub fn install(announce_crash: CrashAnnouncement) -> Result<(), HostError> {
+    let _ = ANNOUNCE_CRASH.set(announce_crash);
+    let stack = Box::leak(vec![0u8; SIGNAL_STACK].into_boxed_slice());
+    let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
+    // SAFETY: the memory is leaked, so it stays for as long as the thread may use it.
+    if unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) } != 0 {
+        return Err(HostError::last("give signals a stack of their own"));
+    }
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS] {
+        set_handler(signal, on_trap)?;
+    }
+    set_handler(INTERRUPT_SIGNAL, on_interrupt)
+}
+
+type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+
+fn set_handler(signal: i32, handler: Handler) -> Result<(), HostError> {
+    // SAFETY: all zero is a valid value of this plain structure.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER | libc::SA_RESTART;
+    // SAFETY: the handler has the signature that SA_SIGINFO asks for and lives as long as the program.
+    if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } == 0 {
+        Ok(())
+    } else {
+        Err(HostError::last(format!("handle signal {signal}")))
+    }
+}
+
+/// The order in which Linux stores the general registers, by x64 number.
+const SAVED_ORDER: [i32; 16] = [
+    libc::REG_RAX,
+    libc::REG_RCX,
+    libc::REG_RDX,
+    libc::REG_RBX,
+    libc::REG_RSP,
+    libc::REG_RBP,
+    libc::REG_RSI,
+    libc::REG_RDI,
+    libc::REG_R8,
+    libc::REG_R9,
+    libc::REG_R10,
+    libc::REG_R11,
+    libc::REG_R12,
+    libc::REG_R13,
+    libc::REG_R14,
+    libc::REG_R15,
+];
+
+/// The interrupted registers, which become the processor's again when the handler returns.
+struct Interrupted<'a> {
+    saved: &'a mut [i64; 23],
+}
+
+impl Interrupted<'_> {
+    fn get(&self, which: i32) -> u64 {
+        self.saved[which as usize] as u64
+    }
+
+    fn set(&mut self, which: i32, value: u64) {
+        self.saved[which as usize] = value as i64;
+    }
+
+    fn registers(&self) -> Registers {
+        Registers {
+            instruction: self.get(libc::REG_RIP),
+            general: SAVED_ORDER.map(|which| self.get(which)),
+            flags: self.get(libc::REG_EFL),
+        }
+    }
+
+    fn set_general(&mut self, register: usize, value: u64) {
+        self.set(SAVED_ORDER[register], value);
+    }
+
+    fn skip(&mut self, length: u64) {
+        self.set(libc::REG_RIP, self.get(libc::REG_RIP).wrapping_add(length));
+    }
+
+    /// Makes the handler's return give the fiber up.
+    fn abandon(&mut self, exit: Exit) {
+        fiber::set_exit(exit);
+        self.set(libc::REG_RIP, fiber::abandon_instruction());
+        self.set(libc::REG_EFL, self.get(libc::REG_EFL) & !TRAP_FLAG);
+    }
+}
+
+/// What the processor said about the trap.
+#[derive(Clone, Copy)]
+struct Cause {
+    signal: i32,
+    number: u64,
+    error: u64,
+    address: u64,
+}
+
+/// Processor trap numbers.
+mod number {
+    pub const DIVIDE: u64 = 0;
+    pub const DEBUG: u64 = 1;
+    pub const BREAKPOINT: u64 = 3;
+    pub const INVALID_OPCODE: u64 = 6;
+    pub const STACK: u64 = 12;
+    pub const GENERAL_PROTECTION: u64 = 13;
+    pub const PAGE: u64 = 14;
+}
+
+extern "C" fn on_trap(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: SA_SIGINFO handlers get a live ucontext_t, which nobody else uses while the handler runs.
+    let saved = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
+    let mut interrupted = Interrupted { saved };
+    let mut cause = Cause {
+        signal,
+        number: interrupted.get(libc::REG_TRAPNO),
+        error: interrupted.get(libc::REG_ERR),
+        address: interrupted.get(libc::REG_CR2),
+    };
+    if signal == libc::SIGSYS {
+        // SAFETY: the structure is live; for SIGSYS the kernel has filled in its number of the call after the fixed
+        // head of three integers and the call's address.
+        cause.number = unsafe { *info.cast::<u8>().add(24).cast::<i32>() } as u64;
+    }
+    let instruction = interrupted.get(libc::REG_RIP);
+    let in_driver = fiber::is_running()
+        && (ARENA.contains(VirtualAddress(instruction))
+            || fiber::is_on_kernel_stack(interrupted.get(libc::REG_RSP)));
+    if guarded::owns(instruction) && matches!(cause.number, number::PAGE | number::GENERAL_PROTECTION) {
+        end_guarded_copy(&mut interrupted, &cause);
+    } else if in_driver && !CRASHING.load(Ordering::Relaxed) {
+        on_driver_trap(&mut interrupted, &cause);
+    } else {
+        crash(&interrupted, &cause);
+    }
+}
+
+fn end_guarded_copy(interrupted: &mut Interrupted<'_>, cause: &Cause) {
+    let writing = cause.error & 0b10 != 0;
+    interrupted
+        .set(libc::REG_RAX, if writing { guarded::FAULTED_WRITING } else { guarded::FAULTED_READING });
+    interrupted.set(libc::REG_RDX, cause.address);
+    let give_up: unsafe extern "sysv64" fn() -> () = guarded::give_up;
+    interrupted.set(libc::REG_RIP, give_up as usize as u64);
+}
+
+/// The host's own code was hit: says so, and dies of the signal when the instruction is tried again.
+fn crash(interrupted: &Interrupted<'_>, cause: &Cause) {
+    if !CRASHING.swap(true, Ordering::Relaxed)
+        && let Some(announce) = ANNOUNCE_CRASH.get()
+    {
+        announce(cause.signal, interrupted.get(libc::REG_RIP), cause.address);
+    }
+    // SAFETY: the default action for a signal is always valid.
+    unsafe { libc::signal(cause.signal, libc::SIG_DFL) };
+}
+
+fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) {
+    let registers = interrupted.registers();
+    let kind = match (cause.signal, cause.number) {
+        (libc::SIGSYS, call) => TrapKind::SystemCall(call),
+        (_, number::PAGE) => match on_page_fault(interrupted, &registers, cause) {
+            Some(kind) => kind,
+            None => return,
+        },
+        (_, number::GENERAL_PROTECTION | number::STACK) => match on_refused(interrupted, &registers, cause) {
+            Some(kind) => kind,
+            None => return,
+        },
+        (_, number::DEBUG) if end_step(interrupted) => return,
+        (_, number::DIVIDE) => TrapKind::Divide,
+        (_, number::BREAKPOINT) => TrapKind::Breakpoint,
+        (_, number::INVALID_OPCODE) => TrapKind::IllegalInstruction,
+        (_, other) => TrapKind::Other(other),
+    };
+    let mut registers = registers;
+    match kind {
+        // The processor reports these behind the instruction.
+        TrapKind::Breakpoint => registers.instruction -= 1,
+        TrapKind::SystemCall(_) => registers.instruction -= 2,
+        _ => {}
+    }
+    interrupted.abandon(Exit::Trapped(Trap { kind, registers }));
+}
+
+/// Serves a page fault on the shared user data page, or says what the fault is.
+fn on_page_fault(interrupted: &mut Interrupted<'_>, registers: &Registers, cause: &Cause) -> Option<TrapKind> {
+    let address = VirtualAddress(cause.address);
+    if SHARED_USER_DATA.contains(address) {
+        let bytes = instruction_bytes(registers.instruction);
+        match emulate::shared_data_access(&bytes, registers) {
+            Some(SharedDataAccess::Rebase { register, restore }) => {
+                let moved = registers.general[register].wrapping_add(emulate::SHARED_USER_DATA_DISTANCE);
+                interrupted.set_general(register, moved);
+                interrupted.set(libc::REG_EFL, registers.flags | TRAP_FLAG);
+                PENDING_STEP.set(Some(PendingStep { register, restore }));
+                return None;
+            }
+            Some(SharedDataAccess::LoadAccumulator { offset, width, length }) => {
+                let mut loaded = match width {
+                    // Loads of 4 bytes clear the upper half, smaller ones keep the rest.
+                    1 | 2 => registers.general[register::RAX].to_le_bytes(),
+                    _ => [0; 8],
+                };
+                let from = VirtualAddress(SHARED_USER_DATA_SHADOW.0 + offset);
+                if guarded::read(from, &mut loaded[..width]).is_ok() {
+                    interrupted.set_general(register::RAX, u64::from_le_bytes(loaded));
+                    interrupted.skip(length);
+                    return None;
+                }
+            }
+            None => {}
+        }
+    }
+    let access = if cause.error & 0x10 != 0 {
+        Access::Execute
+    } else if cause.error & 0b10 != 0 {
+        Access::Write
+    } else {
+        Access::Read
+    };
+    let fault = Fault { address, access, non_canonical: false };
+    Some(TrapKind::Page { fault, present: cause.error & 1 != 0 })
+}
+
+/// Ends the single step that served a read of the shared user data page.
+fn end_step(interrupted: &mut Interrupted<'_>) -> bool {
+    let Some(step) = PENDING_STEP.take() else { return false };
+    if step.restore {
+        let moved = interrupted.registers().general[step.register];
+        interrupted.set_general(step.register, moved.wrapping_sub(emulate::SHARED_USER_DATA_DISTANCE));
+    }
+    interrupted.set(libc::REG_EFL, interrupted.get(libc::REG_EFL) & !TRAP_FLAG);
+    true
+}
+
+/// Carries out an instruction that user mode may not execute and a kernel would, or says what it is.
+fn on_refused(interrupted: &mut Interrupted<'_>, registers: &Registers, cause: &Cause) -> Option<TrapKind> {
+    let bytes = instruction_bytes(registers.instruction);
+    match emulate::refused(&bytes, registers, cause.error) {
+        Refused::ReadLevel(register) => {
+            interrupted.set_general(register, fiber::with_kernel(|kernel| u64::from(kernel.irql())));
+            interrupted.skip(CONTROL_REGISTER_MOVE);
+            None
+        }
+        Refused::WriteLevel(level) if level <= 15 => {
+            fiber::with_kernel(|kernel| kernel.set_irql(level as u8));
+            interrupted.skip(CONTROL_REGISTER_MOVE);
+            None
+        }
+        // A real processor refuses reserved bits of cr8, too.
+        Refused::WriteLevel(_) => Some(TrapKind::PrivilegedInstruction),
+        Refused::ReadTimeStamp { with_processor } => {
+            let stamp = fiber::with_kernel(|kernel| kernel.time_stamp());
+            interrupted.set_general(register::RAX, stamp & 0xFFFF_FFFF);
+            interrupted.set_general(register::RDX, stamp >> 32);
+            if with_processor {
+                interrupted.set_general(register::RCX, 0);
+            }
+            interrupted.skip(if with_processor { 3 } else { 2 });
+            None
+        }
+        Refused::SoftwareInterrupt(vector @ (0x2E | 0x80)) => {
+            let _ = vector;
+            Some(TrapKind::SystemCall(registers.general[register::RAX]))
+        }
+        Refused::SoftwareInterrupt(vector) => Some(TrapKind::SoftwareInterrupt(vector)),
+        Refused::Privileged => Some(TrapKind::PrivilegedInstruction),
+        Refused::NonCanonical(fault) => Some(TrapKind::Page { fault, present: false }),
+        Refused::Other => Some(TrapKind::Other(cause.number)),
+    }
+}
+
+/// The length of a move from or to cr8.
+const CONTROL_REGISTER_MOVE: u64 = 4;
+
+/// The bytes at an instruction: up to 15, fewer where a page that can't be read begins.
+fn instruction_bytes(instruction: u64) -> Vec<u8> {
+    let start = VirtualAddress(instruction);
+    let to_page_end = PAGE_SIZE.0 - start.page_offset().0;
+    let mut bytes = vec![0; 15];
+    if guarded::read(start, &mut bytes).is_ok() {
+        return bytes;
+    }
+    bytes.truncate(Bytes(to_page_end.min(15)).as_usize());
+    if guarded::read(start, &mut bytes).is_err() {
+        bytes.clear();
+    }
+    bytes
+}
+
+extern "C" fn on_interrupt(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    if !fiber::is_running() {
+        return;
+    }
+    // SAFETY: as in `on_trap`.
+    let saved = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
+    let mut interrupted = Interrupted { saved };
+    let registers = interrupted.registers();
+    let in_driver_code = ARENA.contains(VirtualAddress(registers.instruction));
+    if in_driver_code && !fiber::gate_owns(registers.instruction) && PENDING_STEP.get().is_none() {
+        interrupted.abandon(Exit::Interrupted(registers));
+    } else {
+        fiber::interrupt_import();
+    }
+}

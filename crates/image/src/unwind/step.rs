@@ -1,0 +1,328 @@
+//! One step up the stack: from a function's registers to its caller's.
+//!
+//! What has to be undone depends on where in the function control is. In the epilogue the rest of it is carried out; in
+//! the prologue only what it has done so far is undone; elsewhere all of it. Then the chained entries are undone, and
+//! last the call itself, unless the processor pushed the frame.
+
+use super::code::Operation;
+use super::context::{Context, StackMemory};
+use super::epilogue::{self, Adjust, Epilogue, Evidence};
+use super::info::{Handler, UnwindInfo};
+use super::table::{Function, MAXIMUM_CHAIN, UnwindTable};
+use ntpool_types::VirtualAddress;
+use std::fmt;
+use std::ops::Range;
+
+/// Where in a function control is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a function without unwind information: it has no frame.
+    Leaf,
+    /// In the prologue: the frame is half set up.
+    Prologue,
+    /// Between prologue and epilogue.
+    Body,
+    /// In the epilogue: the frame is half taken down.
+    Epilogue,
+}
+
+/// What a step passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The entry of the function table that held the instruction, relative to the image; `None` for a leaf function.
+    pub function: Option<Range<u32>>,
+    /// Where in it control was.
+    pub place: Place,
+    /// The base of the frame: the value by which the function's handler finds its local variables.
+    pub establisher_frame: u64,
+    /// The routine that the function's exceptions are handed to; only in the body, since elsewhere there is no whole frame.
+    pub handler: Option<Handler>,
+    /// Whether the processor pushed the frame: the new instruction pointer is where control was interrupted, not a return
+    /// address.
+    pub machine_frame: bool,
+}
+
+/// Why a step can't be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnwindError {
+    /// The instruction pointer is not in the image.
+    OutsideImage {
+        /// The instruction pointer.
+        rip: u64,
+    },
+    /// The stack can't be read where the frame should be.
+    Unreadable {
+        /// The address.
+        address: u64,
+    },
+}
+
+impl fmt::Display for UnwindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UnwindError::OutsideImage { rip } => {
+                write!(f, "the address {rip:#x} is not in the image; unwind it with its own image's table")
+            }
+            UnwindError::Unreadable { address } => {
+                write!(f, "the stack can't be read at {address:#x}; the stack pointer or a frame is damaged")
+            }
+        }
+    }
+}
+
+impl std::error::Error for UnwindError {}
+
+impl UnwindTable<'_> {
+    /// Turns a function's registers into its caller's, the image being loaded at `image_base`.
+    ///
+    /// The instruction pointer may be anywhere in the function, return addresses included. On an error `context` is left
+    /// as it was. Volatile registers keep their values, which mean nothing to the caller.
+    pub fn step(
+        &self,
+        image_base: VirtualAddress,
+        context: &mut Context,
+        memory: &dyn StackMemory,
+    ) -> Result<Step, UnwindError> {
+        let rva =
+            self.rva_of(image_base, context.rip).ok_or(UnwindError::OutsideImage { rip: context.rip })?;
+        let mut frame = Frame { context: *context, memory };
+        let step = match self.lookup(rva) {
+            None => {
+                let establisher_frame = frame.context.rsp();
+                frame.undo_call()?;
+                Step {
+                    function: None,
+                    place: Place::Leaf,
+                    establisher_frame,
+                    handler: None,
+                    machine_frame: false,
+                }
+            }
+            Some(function) => self.step_function(rva, function, &mut frame)?,
+        };
+        *context = frame.context;
+        Ok(step)
+    }
+
+    /// The return addresses up the stack, the innermost first, while they lie in the image, at most `limit` of them.
+    ///
+    /// The instruction pointer itself is not among them. The walk also ends where the stack can't be read and where the
+    /// stack pointer fails to rise.
+    #[must_use]
+    pub fn walk(
+        &self,
+        image_base: VirtualAddress,
+        context: &Context,
+        memory: &dyn StackMemory,
+        limit: usize,
+    ) -> Vec<VirtualAddress> {
+        let mut context = *context;
+        let mut addresses = Vec::new();
+        while addresses.len() < limit {
+            let before = context.rsp();
+            let Ok(step) = self.step(image_base, &mut context, memory) else { break };
+            let rises = context.rsp() > before || step.machine_frame;
+            if !rises || self.rva_of(image_base, context.rip).is_none() {
+                break;
+            }
+            addresses.push(VirtualAddress(context.rip));
+        }
+        addresses
+    }
+
+    fn rva_of(&self, image_base: VirtualAddress, rip: u64) -> Option<u32> {
+        let distance = VirtualAddress(rip).offset_from(image_base)?;
+        u32::try_from(distance.0).ok().filter(|&rva| rva < self.mapping.size_of_image)
+    }
+
+    fn step_function(
+        &self,
+        rva: u32,
+        function: Function<'_>,
+        frame: &mut Frame<'_>,
+    ) -> Result<Step, UnwindError> {
+        let info = function.info;
+        let offset = rva - function.begin;
+        let in_prologue = offset < u32::from(info.prologue_size);
+        let undone = if in_prologue { Undone::UpTo(offset) } else { Undone::All };
+        let mut step = Step {
+            function: Some(function.begin..function.end),
+            place: if in_prologue { Place::Prologue } else { Place::Body },
+            establisher_frame: frame.base(&info, undone),
+            handler: None,
+            machine_frame: false,
+        };
+        if let Some(epilogue) = self.find_epilogue(rva, &function) {
+            step.place = Place::Epilogue;
+            frame.finish(&epilogue)?;
+            return Ok(step);
+        }
+        let (last, machine_frame) = self.undo_chain(info, undone, frame)?;
+        step.machine_frame = machine_frame;
+        // A part that was moved away has a prologue of its own, but the function it belongs to has passed its.
+        if !in_prologue || info.chained.is_some() {
+            step.handler = last.handler;
+        }
+        if !machine_frame {
+            frame.undo_call()?;
+        }
+        Ok(step)
+    }
+
+    fn find_epilogue(&self, rva: u32, function: &Function<'_>) -> Option<Epilogue> {
+        let info = function.info;
+        let evidence = match info.version {
+            2 if info.epilogues(function.end).any(|range| range.contains(&rva)) => Evidence::Described,
+            2 => return None,
+            _ => Evidence::Form,
+        };
+        epilogue::decode(self, rva, function.end, info.frame, evidence)
+    }
+
+    /// Undoes an entry and those chained to it; gives the last one and whether the processor pushed the frame.
+    fn undo_chain<'image>(
+        &self,
+        first: UnwindInfo<'image>,
+        undone: Undone,
+        frame: &mut Frame<'_>,
+    ) -> Result<(UnwindInfo<'image>, bool), UnwindError>
+    where
+        Self: 'image,
+    {
+        let (mut info, mut undone) = (first, undone);
+        let mut machine_frame = false;
+        for _ in 0..MAXIMUM_CHAIN {
+            machine_frame |= frame.undo(&info, undone)?;
+            undone = Undone::All;
+            let parent = info.chained.and_then(|parent| UnwindInfo::read(self.mapping, parent.info).ok());
+            match parent {
+                Some(parent) => info = parent,
+                None => break,
+            }
+        }
+        Ok((info, machine_frame))
+    }
+}
+
+/// How much of a prologue has been executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Undone {
+    /// All of it.
+    All,
+    /// What ends at or before this offset from the function's start.
+    UpTo(u32),
+}
+
+impl Undone {
+    fn covers(self, prologue_offset: u8) -> bool {
+        match self {
+            Undone::All => true,
+            Undone::UpTo(offset) => u32::from(prologue_offset) <= offset,
+        }
+    }
+}
+
+/// A frame that is being undone.
+struct Frame<'memory> {
+    context: Context,
+    memory: &'memory dyn StackMemory,
+}
+
+impl Frame<'_> {
+    fn read(&self, address: u64) -> Result<u64, UnwindError> {
+        self.memory.read_u64(address).ok_or(UnwindError::Unreadable { address })
+    }
+
+    fn pop(&mut self) -> Result<u64, UnwindError> {
+        let value = self.read(self.context.rsp())?;
+        self.free(8);
+        Ok(value)
+    }
+
+    fn free(&mut self, bytes: u64) {
+        self.context.set_rsp(self.context.rsp().wrapping_add(bytes));
+    }
+
+    fn undo_call(&mut self) -> Result<(), UnwindError> {
+        self.context.rip = self.pop()?;
+        Ok(())
+    }
+
+    /// The address that saved registers are counted from: the frame register's, once it is set, or the stack pointer.
+    fn base(&self, info: &UnwindInfo<'_>, undone: Undone) -> u64 {
+        let is_set = undone == Undone::All
+            || info.codes().any(|code| {
+                code.operation == Operation::SetFrameRegister && undone.covers(code.prologue_offset)
+            });
+        match info.frame {
+            Some(frame) if is_set => self.context.get(frame.register).wrapping_sub(u64::from(frame.offset)),
+            _ => self.context.rsp(),
+        }
+    }
+
+    /// Undoes what one entry's prologue did; gives whether the processor pushed the frame.
+    fn undo(&mut self, info: &UnwindInfo<'_>, undone: Undone) -> Result<bool, UnwindError> {
+        let base = self.base(info, undone);
+        let mut machine_frame = false;
+        for code in info.codes() {
+            if !undone.covers(code.prologue_offset) {
+                continue;
+            }
+            match code.operation {
+                Operation::Push(register) => {
+                    let value = self.pop()?;
+                    self.context.set(register, value);
+                }
+                Operation::Allocate { bytes } => self.free(u64::from(bytes)),
+                Operation::SetFrameRegister => self.context.set_rsp(base),
+                Operation::Save { register, offset } => {
+                    let value = self.read(base.wrapping_add(u64::from(offset)))?;
+                    self.context.set(register, value);
+                }
+                Operation::SaveXmm { register, offset } => {
+                    let address = base.wrapping_add(u64::from(offset));
+                    let low = u128::from(self.read(address)?);
+                    let high = u128::from(self.read(address.wrapping_add(8))?);
+                    self.context.xmm[usize::from(register & 0xF)] = low | high << 64;
+                }
+                Operation::Epilogue(_) => {}
+                Operation::MachineFrame { error_code } => {
+                    self.undo_machine_frame(error_code)?;
+                    machine_frame = true;
+                }
+            }
+        }
+        Ok(machine_frame)
+    }
+
+    /// Undoes what the processor pushed: perhaps an error code, then rip, cs, flags, rsp and ss.
+    fn undo_machine_frame(&mut self, error_code: bool) -> Result<(), UnwindError> {
+        if error_code {
+            self.free(8);
+        }
+        let at = self.context.rsp();
+        self.context.rip = self.read(at)?;
+        let rsp = self.read(at.wrapping_add(24))?;
+        self.context.set_rsp(rsp);
+        Ok(())
+    }
+
+    /// Carries out what is left of an epilogue.
+    fn finish(&mut self, epilogue: &Epilogue) -> Result<(), UnwindError> {
+        match epilogue.adjust {
+            Adjust::None => {}
+            Adjust::Add(bytes) => self.free(i64::from(bytes).cast_unsigned()),
+            Adjust::Lea(register, bytes) => {
+                let base = self.context.get(register);
+                self.context.set_rsp(base.wrapping_add_signed(i64::from(bytes)));
+            }
+        }
+        for &register in epilogue.pops() {
+            let value = self.pop()?;
+            self.context.set(register, value);
+        }
+        self.undo_call()?;
+        self.free(u64::from(epilogue.return_bytes));
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! A processor: its number and its IRQL.
+
+use core::cell::Cell;
+use core::marker::PhantomData;
+use ntpool_types::{BugCheck, BugCheckCode, Irql, ProcessorNumber, Rule, Violation, VirtualAddress};
+
+/// A processor.
+#[derive(Debug, Default)]
+pub struct Processor {
+    number: ProcessorNumber,
+    irql: Cell<Irql>,
+}
+
+/// Proof that the processor runs at DISPATCH_LEVEL or above, so that nothing else runs on it meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct DispatchLevel<'processor> {
+    processor: PhantomData<&'processor Processor>,
+    number: ProcessorNumber,
+}
+
+impl DispatchLevel<'_> {
+    /// The processor that is held.
+    #[must_use]
+    pub fn processor(&self) -> ProcessorNumber {
+        self.number
+    }
+}
+
+impl Processor {
+    /// The processor's number.
+    #[must_use]
+    pub fn number(&self) -> ProcessorNumber {
+        self.number
+    }
+
+    /// The current level.
+    #[must_use]
+    pub fn irql(&self) -> Irql {
+        self.irql.get()
+    }
+
+    /// Raises the level and returns the former one.
+    ///
+    /// # Errors
+    /// [`Rule::IrqlInvalidChange`] with bug check 0x0A when `to` is below the current level (MACH-143); the documents
+    /// name no parameters, ours are (0, the current level, 0, the level asked for).
+    pub fn raise(&self, to: Irql) -> Result<Irql, Violation> {
+        let former = self.irql.get();
+        if to < former {
+            return Err(self.invalid_change(to));
+        }
+        self.irql.set(to);
+        Ok(former)
+    }
+
+    /// Lowers the level.
+    ///
+    /// # Errors
+    /// As for [`raise`](Processor::raise), when `to` is above the current level (MACH-143).
+    pub fn lower(&self, to: Irql) -> Result<(), Violation> {
+        if to > self.irql.get() {
+            return Err(self.invalid_change(to));
+        }
+        self.irql.set(to);
+        Ok(())
+    }
+
+    /// Sets the level as a write to cr8 does, which checks nothing.
+    pub fn set_irql(&self, to: Irql) {
+        self.irql.set(to);
+    }
+
+    /// Proof of running at DISPATCH_LEVEL or above, or `None`.
+    #[must_use]
+    pub fn dispatch_level(&self) -> Option<DispatchLevel<'_>> {
+        (self.irql.get() >= Irql::DISPATCH)
+            .then_some(DispatchLevel { processor: PhantomData, number: self.number })
+    }
+
+    fn invalid_change(&self, to: Irql) -> Violation {
+        let levels = [0, u64::from(self.irql.get().level()), 0, u64::from(to.level())];
+        Violation {
+            rule: Rule::IrqlInvalidChange,
+            bug_check: BugCheck::new(BugCheckCode::IRQL_NOT_LESS_OR_EQUAL, levels),
+            subject: VirtualAddress::NULL,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mach_143_the_level_is_only_raised_up_and_lowered_down() {
+        let processor = Processor::default();
+        assert_eq!(processor.raise(Irql::DISPATCH), Ok(Irql::PASSIVE));
+        assert_eq!(processor.raise(Irql::APC).unwrap_err().rule, Rule::IrqlInvalidChange);
+        assert_eq!(processor.lower(Irql::HIGH).unwrap_err().bug_check.parameters, [0, 2, 0, 15]);
+        assert_eq!(processor.irql(), Irql::DISPATCH, "a refused change changes nothing");
+        assert_eq!(processor.lower(Irql::PASSIVE), Ok(()));
+    }
+
+    #[test]
+    fn only_dispatch_level_gives_its_proof() {
+        let processor = Processor::default();
+        processor.set_irql(Irql::APC);
+        assert!(processor.dispatch_level().is_none());
+        processor.set_irql(Irql::DISPATCH);
+        assert!(processor.dispatch_level().is_some());
+    }
+}

@@ -1,0 +1,121 @@
+//! The machine that a driver is run on, as its user describes it.
+
+use crate::driver::Driver;
+use crate::supervision::{self, Event, Watcher};
+use ntpool_driver::Order;
+use ntpool_finding::Outcome;
+use ntpool_host::HostError;
+use ntpool_types::Bytes;
+use std::time::Duration;
+
+/// The memory of a machine that nobody describes.
+pub const DEFAULT_MEMORY: Bytes = Bytes::mib(256);
+
+/// The seed of a run that names none: the same one every time, so that a run repeats itself.
+pub const DEFAULT_SEED: u64 = 1;
+
+/// How long a driver may run before it counts as an endless loop.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A machine, and how to run a driver on it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    seed: u64,
+    memory: Bytes,
+    timeout: Duration,
+}
+
+impl Default for Machine {
+    fn default() -> Machine {
+        Machine::new()
+    }
+}
+
+impl Machine {
+    /// The ordinary machine: one processor, 256 MiB, 10 seconds.
+    #[must_use]
+    pub fn new() -> Machine {
+        Machine { seed: DEFAULT_SEED, memory: DEFAULT_MEMORY, timeout: DEFAULT_TIMEOUT }
+    }
+
+    /// The same with this seed, from which everything arbitrary is derived.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Machine {
+        Machine { seed, ..self }
+    }
+
+    /// The same with so much memory: 16 MiB to 32 GiB.
+    #[must_use]
+    pub fn memory(self, memory: Bytes) -> Machine {
+        Machine { memory, ..self }
+    }
+
+    /// The same with this time limit for the driver.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Machine {
+        Machine { timeout, ..self }
+    }
+
+    /// Runs a driver: DriverEntry, unload, and a look at what it left behind.
+    ///
+    /// # Errors
+    /// When the child process can't be started. What goes wrong later is in the outcome.
+    pub fn run(&self, driver: &Driver) -> Result<Outcome, HostError> {
+        self.run_watched(driver, &mut |_: Event<'_>| {})
+    }
+
+    /// The same, telling `watcher` of everything as it happens.
+    ///
+    /// # Errors
+    /// As [`run`](Machine::run).
+    pub fn run_watched(&self, driver: &Driver, watcher: &mut dyn Watcher) -> Result<Outcome, HostError> {
+        let order = Order {
+            name: driver.name.clone(),
+            seed: self.seed,
+            memory: self.memory.0,
+            repeat: self.repeat(driver),
+        };
+        supervision::supervise(driver, &order, self.timeout, watcher)
+    }
+
+    /// The command that repeats a run of this driver on this machine.
+    fn repeat(&self, driver: &Driver) -> String {
+        let mut command = String::from("ntpool run");
+        if let Some(path) = &driver.path {
+            command += " ";
+            command += &quoted(path);
+        }
+        command += &format!(" --seed {}", self.seed);
+        if self.memory != DEFAULT_MEMORY {
+            command += &format!(" --memory {}", self.memory.0);
+        }
+        command
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_quoted_only_where_a_shell_would_take_it_apart() {
+        assert_eq!(quoted("out/my-driver.sys"), "out/my-driver.sys");
+        assert_eq!(quoted("my driver's.sys"), "'my driver'\\''s.sys'");
+    }
+
+    #[test]
+    fn the_command_that_repeats_a_run_names_what_is_not_ordinary() {
+        let machine = Machine::new().seed(42).memory(Bytes::mib(64));
+        assert_eq!(machine.repeat(&Driver::sample()), "ntpool run --seed 42 --memory 67108864");
+    }
+}

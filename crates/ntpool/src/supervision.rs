@@ -1,0 +1,259 @@
+//! The parent's watch over a child: it hears it out, limits its time, and tells what became of it.
+//!
+//! # Invariants
+//! - Whatever was heard before the child died is in the outcome.
+//! - Nothing the child sends makes the parent wait, panic or grow without bounds.
+
+use crate::child::is_linked;
+use crate::driver::Driver;
+use crate::symbols::Symbolizer;
+use ntpool_driver::Order;
+use ntpool_finding::{DebugLine, Finding, Limit, LimitKind, Message, Outcome, Phase};
+use ntpool_host::HostError;
+use ntpool_host::channel::Received;
+use ntpool_host::child::{Child, Ending};
+use ntpool_types::Rule;
+use std::time::{Duration, Instant};
+
+/// Something that a watcher may want to show at once.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The driver printed something.
+    Debug(&'a DebugLine),
+    /// The driver has been doing this for so long.
+    Waiting {
+        /// What it is doing.
+        phase: Phase,
+        /// Since the run's start.
+        elapsed: Duration,
+    },
+}
+
+/// Somebody who is told of a run as it happens.
+pub trait Watcher {
+    /// Takes note of an event.
+    fn observe(&mut self, event: Event<'_>);
+}
+
+impl<F: FnMut(Event<'_>)> Watcher for F {
+    fn observe(&mut self, event: Event<'_>) {
+        self(event);
+    }
+}
+
+/// How often the parent looks up from waiting.
+const TICK: Duration = Duration::from_millis(100);
+/// How long a child may take to set itself up.
+const SETUP: Duration = Duration::from_secs(30);
+/// How long a child that was asked to stop may take before it is ended.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How much of what a child sends is kept; a driver that floods its channel is told so.
+const MOST_FINDINGS: usize = 1000;
+const MOST_DEBUG_BYTES: usize = 4 << 20;
+const MOST_ROWS: usize = 100_000;
+
+struct Supervision<'a> {
+    outcome: Outcome,
+    symbolizer: Symbolizer<'a>,
+    phase: Phase,
+    debug_bytes: usize,
+    dropped: u64,
+    died: Option<String>,
+    finished: bool,
+}
+
+/// Runs a driver in a child and collects what comes of it.
+pub(crate) fn supervise(
+    driver: &Driver,
+    order: &Order,
+    timeout: Duration,
+    watcher: &mut dyn Watcher,
+) -> Result<Outcome, HostError> {
+    assert!(is_linked(), "the program can become a child");
+    let mut child = Child::start(driver.image.file())?;
+    let packet = serde_json::to_vec(order).expect("an order is plain data");
+    child.channel().send(&packet)?;
+    let mut supervision = Supervision {
+        outcome: Outcome::new(driver.record(), order.seed, order.repeat.clone()),
+        symbolizer: Symbolizer::new(driver),
+        phase: Phase::Load,
+        debug_bytes: 0,
+        dropped: 0,
+        died: None,
+        finished: false,
+    };
+    let unresponsive = supervision.listen(&child, timeout, watcher)?;
+    let ending = child.wait()?;
+    supervision.conclude(ending, unresponsive);
+    Ok(supervision.outcome)
+}
+
+impl Supervision<'_> {
+    /// Hears the child out; whether it had to be ended because it did not answer.
+    fn listen(
+        &mut self,
+        child: &Child,
+        timeout: Duration,
+        watcher: &mut dyn Watcher,
+    ) -> Result<bool, HostError> {
+        let start = Instant::now();
+        let mut deadline = start + SETUP;
+        loop {
+            match child.channel().receive(TICK)? {
+                Received::Closed => return Ok(false),
+                Received::Packet(packet) => {
+                    let before = self.phase;
+                    self.hear(&packet, watcher);
+                    if before == Phase::Load && self.phase != Phase::Load {
+                        deadline = Instant::now() + timeout;
+                    }
+                }
+                Received::Nothing => {
+                    watcher.observe(Event::Waiting { phase: self.phase, elapsed: start.elapsed() });
+                }
+            }
+            let now = Instant::now();
+            if self.finished {
+                // Only its end is still to come.
+                if now > deadline + GRACE {
+                    child.kill();
+                }
+            } else if now > deadline + GRACE {
+                child.kill();
+                self.drain(child, watcher)?;
+                return Ok(true);
+            } else if now > deadline {
+                child.interrupt();
+            }
+        }
+    }
+
+    /// Hears what a child that was ended had still sent.
+    fn drain(&mut self, child: &Child, watcher: &mut dyn Watcher) -> Result<(), HostError> {
+        while let Received::Packet(packet) = child.channel().receive(GRACE)? {
+            self.hear(&packet, watcher);
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, packet: &[u8], watcher: &mut dyn Watcher) {
+        let Ok(message) = serde_json::from_slice::<Message>(packet) else {
+            self.dropped += 1;
+            return;
+        };
+        match message {
+            Message::Entering => self.phase = Phase::DriverEntry,
+            Message::Unloading => self.phase = Phase::Unload,
+            Message::Unloaded => {
+                self.phase = Phase::AfterUnload;
+                self.outcome.unloaded = true;
+            }
+            Message::Entered(status) => self.outcome.driver_entry = Some(status),
+            Message::Debug(line) => {
+                watcher.observe(Event::Debug(&line));
+                self.debug_bytes = self.debug_bytes.saturating_add(line.text.len() + size_of::<DebugLine>());
+                if self.debug_bytes <= MOST_DEBUG_BYTES {
+                    self.outcome.debug_output.push(line);
+                } else {
+                    self.dropped += 1;
+                }
+            }
+            Message::Finding(finding) => self.take_finding(*finding),
+            Message::Limit(limit) => self.take_limit(limit),
+            Message::Device(device) if self.outcome.devices.len() < MOST_ROWS => self.outcome.devices.push(device),
+            Message::Tag(row) if self.outcome.tags.len() < MOST_ROWS => {
+                if row.blocks() > 0 {
+                    self.outcome.left.push(row.clone());
+                }
+                self.outcome.tags.push(row);
+            }
+            Message::Note(note) if self.outcome.notes.len() < MOST_FINDINGS => self.outcome.notes.push(note),
+            Message::StackUsed(bytes) => self.outcome.stack_used = Some(bytes),
+            Message::Died { signal, instruction, address } => {
+                self.died = Some(format!("at {instruction}, accessing {address}, of {}", signal_name(signal)));
+            }
+            Message::Finished => self.finished = true,
+            Message::Device(_) | Message::Tag(_) | Message::Note(_) => self.dropped += 1,
+        }
+    }
+
+    fn take_finding(&mut self, mut finding: Finding) {
+        if Rule::from_id(&finding.rule).is_none() || self.outcome.findings.len() >= MOST_FINDINGS {
+            self.dropped += 1;
+            return;
+        }
+        for stack in &mut finding.stacks {
+            self.symbolizer.fill_in(stack);
+        }
+        self.outcome.findings.push(finding);
+    }
+
+    fn take_limit(&mut self, mut limit: Limit) {
+        if self.outcome.limits.len() >= MOST_FINDINGS {
+            self.dropped += 1;
+            return;
+        }
+        for stack in &mut limit.stacks {
+            self.symbolizer.fill_in(stack);
+        }
+        self.outcome.limits.push(limit);
+    }
+
+    fn conclude(&mut self, ending: Ending, unresponsive: bool) {
+        if self.dropped > 0 {
+            let note = format!(
+                "{} messages of the driver's process were dropped: too many, or nothing that ntpool sends",
+                self.dropped
+            );
+            self.outcome.notes.push(note);
+        }
+        self.outcome.notes.extend(self.symbolizer.notes());
+        if self.finished {
+            return;
+        }
+        let how = match (&self.died, ending) {
+            (Some(place), _) => format!("the child died {place}"),
+            _ if unresponsive => "the child did not answer when its time was over and was ended".to_owned(),
+            (None, Ending::Killed(signal)) => format!("the child died of {}", signal_name(signal)),
+            (None, Ending::Exited(status)) => format!("the child exited with status {status} before its end"),
+        };
+        if self.phase == Phase::Load {
+            let message = format!("{how}, before the driver was entered");
+            self.outcome.limits.push(Limit { kind: LimitKind::Host, message, stacks: Vec::new() });
+            return;
+        }
+        self.outcome.findings.push(Finding {
+            rule: Rule::HostChildDied.id().to_owned(),
+            bug_check: None,
+            name: None,
+            parameters: None,
+            model: None,
+            message: format!("{how}; the driver must have written over the process it ran in"),
+            block: None,
+            count: 1,
+            bytes: None,
+            stacks: Vec::new(),
+            phase: self.phase,
+            processor: 0,
+            irql: 0,
+            time: 0,
+            repeat: self.outcome.repeat.clone(),
+        });
+    }
+}
+
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        31 => "SIGSYS",
+        _ => return format!("signal {signal}"),
+    };
+    format!("signal {signal} ({name})")
+}

@@ -1,0 +1,66 @@
+//! Functions and lines for the addresses that a child reported.
+
+use crate::driver::Driver;
+use ntpool_finding::{Frame, Hex, Stack};
+use ntpool_image::Symbols;
+use std::collections::HashMap;
+
+/// Looks up functions and lines in the parent's own copy of an image.
+pub(crate) struct Symbolizer<'a> {
+    driver: &'a Driver,
+    symbols: Option<Symbols>,
+    known: HashMap<u32, Vec<Frame>>,
+}
+
+impl<'a> Symbolizer<'a> {
+    pub(crate) fn new(driver: &'a Driver) -> Symbolizer<'a> {
+        Symbolizer { driver, symbols: None, known: HashMap::new() }
+    }
+
+    /// What the debug information had to say about itself.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.symbols.as_ref().map(|symbols| symbols.notes().to_vec()).unwrap_or_default()
+    }
+
+    /// Fills in the frames of a stack; a frame with inlined functions becomes several.
+    pub(crate) fn fill_in(&mut self, stack: &mut Stack) {
+        stack.frames = std::mem::take(&mut stack.frames).into_iter().flat_map(|frame| self.resolve(frame)).collect();
+    }
+
+    fn resolve(&mut self, frame: Frame) -> Vec<Frame> {
+        let size = self.driver.image.size_of_image().0;
+        // The child's word for where its image lies is taken only as far as it is possible.
+        let offset = match (&frame.module, frame.offset) {
+            (Some(module), Some(Hex(offset))) if *module == self.driver.name && offset < size => offset as u32,
+            _ => return vec![frame],
+        };
+        // A call lies just before the address it returns to.
+        let at = if frame.return_address { offset.saturating_sub(1) } else { offset };
+        let driver = self.driver;
+        let symbols =
+            self.symbols.get_or_insert_with(|| Symbols::load(driver.image.file(), driver.symbols.clone()));
+        let found = self.known.entry(at).or_insert_with(|| {
+            let sources = symbols.resolve(at).into_iter();
+            sources
+                .map(|source| Frame {
+                    function: source.function,
+                    function_offset: source.function_offset.map(|into| Hex(u64::from(into + (offset - at)))),
+                    file: source.file,
+                    line: source.line,
+                    ..Frame::default()
+                })
+                .collect()
+        });
+        if found.is_empty() {
+            return vec![frame];
+        }
+        let filled = found.iter().map(|known| Frame {
+            address: frame.address,
+            return_address: frame.return_address,
+            module: frame.module.clone(),
+            offset: frame.offset,
+            ..known.clone()
+        });
+        filled.collect()
+    }
+}

@@ -1,0 +1,83 @@
+//! How a pool is laid out: its regions, its shards, and what its metadata needs.
+
+use crate::central::Central;
+use crate::metadata::Tally;
+use crate::shard::Shards;
+use core::ptr::NonNull;
+use ntpool_types::{Bytes, PAGE_SIZE, PageCount, VirtualAddress};
+
+/// The virtual addresses of one kind of pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// The first address, page aligned.
+    pub base: VirtualAddress,
+    /// The pages that the region's addresses have room for.
+    pub capacity: PageCount,
+    /// The pages that may be in use at most (POOL-021). Since a page once made usable stays so, no more than this
+    /// are ever committed either.
+    pub limit: PageCount,
+}
+
+impl Region {
+    /// The number of the region's page that holds `address`.
+    pub(crate) fn page_of(&self, address: VirtualAddress) -> Option<u64> {
+        let page = address.offset_from(self.base)?.0 / PAGE_SIZE.0;
+        (page < self.capacity.0).then_some(page)
+    }
+
+    /// The pages that can ever be committed.
+    pub(crate) fn usable(&self) -> PageCount {
+        self.capacity.min(self.limit)
+    }
+
+    /// The address just behind the region, or `None` when it does not fit 64 bits.
+    pub(crate) fn end(&self) -> Option<VirtualAddress> {
+        let length = self.capacity.0.checked_mul(PAGE_SIZE.0)?;
+        self.base.checked_add(Bytes(length))
+    }
+}
+
+/// What becomes of the rest of a large block's last page (POOL-016).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TailModel {
+    /// It serves small blocks, as from Windows Vista on (POOL-011, POOL-015).
+    #[default]
+    Reuse,
+    /// It is wasted, as before Windows Vista (POOL-012).
+    Waste,
+}
+
+/// The memory that a pool keeps its metadata in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetadataReservation {
+    /// The first byte, page aligned.
+    pub base: NonNull<u8>,
+    /// Its length.
+    pub size: Bytes,
+}
+
+/// How a pool is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// One region per kind, by [`PoolKind::index`](ntpool_types::PoolKind::index); they must not overlap.
+    pub regions: [Region; 3],
+    /// How many shards [`Platform::hold`](crate::Platform::hold) hands out.
+    pub shards: usize,
+    /// What becomes of the tails of large blocks.
+    pub tail: TailModel,
+    /// The first address that user mode can't own; frees below it are bug check 0xC2/0x40.
+    pub system_space_start: VirtualAddress,
+}
+
+impl Config {
+    /// The bytes of metadata that a pool of this layout needs, whole pages.
+    ///
+    /// Most of it is block records, a quarter of the regions' capacity: room for 256 blocks in every page. What the
+    /// pool never uses it never touches, so a reservation that is filled on demand costs little. A layout that does
+    /// not fit 64 bits needs `u64::MAX` bytes.
+    #[must_use]
+    pub fn metadata_size(&self) -> Bytes {
+        let tally = Shards::tally(Central::tally(Tally::new(), &self.regions), self.shards);
+        tally.pages().unwrap_or(Bytes(u64::MAX))
+    }
+}

@@ -1,0 +1,130 @@
+//! The metadata reservation, handed out as arrays.
+//!
+//! The pool's bookkeeping lives in memory that its maker reserved, away from every block. This module turns that
+//! memory into slices, once, at the pool's start; everything else is safe code over those slices.
+//!
+//! # Promise
+//! Each [`Array`] is the only way to its part of the reservation; parts never overlap and lie inside it; all-zero
+//! bytes are a value of the element type.
+#![expect(unsafe_code, reason = "turns the reservation's bytes into typed slices")]
+
+use crate::MetadataReservation;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+use ntpool_types::{Bytes, PAGE_SIZE};
+
+/// Arrays begin at multiples of this, so that no two share a cache line.
+const ALIGNMENT: u64 = 64;
+
+/// A type of which all-zero bytes are a value.
+///
+/// # Safety
+/// 1. All-zero bytes are a valid value of the type.
+/// 2. Dropping a value does nothing.
+pub(crate) unsafe trait ZeroIsValid {}
+
+// SAFETY: 1. zero is a u16; 2. integers have no drop.
+unsafe impl ZeroIsValid for u16 {}
+// SAFETY: 1. zero is a u32; 2. integers have no drop.
+unsafe impl ZeroIsValid for u32 {}
+// SAFETY: 1. zero is a u64; 2. integers have no drop.
+unsafe impl ZeroIsValid for u64 {}
+// SAFETY: 1. every field is an integer, a bool (false is 0) or an Option of a NonZeroU32 (None is 0), or a struct or
+// array of such; 2. none of them has a drop.
+unsafe impl ZeroIsValid for crate::descriptor::Descriptor {}
+// SAFETY: 1. both fields are integers; 2. integers have no drop.
+unsafe impl ZeroIsValid for crate::descriptor::Record {}
+// SAFETY: 1. every field is an AtomicU64, laid out as a u64; 2. atomics have no drop.
+unsafe impl ZeroIsValid for crate::shard::Counters {}
+
+/// The sum of what a set of arrays needs; nothing when it does not fit 64 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally(Option<u64>);
+
+impl Tally {
+    /// No arrays.
+    pub(crate) fn new() -> Tally {
+        Tally(Some(0))
+    }
+
+    /// One more array, of `count` elements.
+    pub(crate) fn and<T>(self, count: u64) -> Tally {
+        Tally(self.0.and_then(|sum| sum.checked_add(array_bytes::<T>(count)?)))
+    }
+
+    /// The sum, rounded up to whole pages.
+    pub(crate) fn pages(self) -> Option<Bytes> {
+        self.0?.checked_next_multiple_of(PAGE_SIZE.0).map(Bytes)
+    }
+}
+
+/// The bytes that an array of `count` elements occupies.
+fn array_bytes<T>(count: u64) -> Option<u64> {
+    count.checked_mul(size_of::<T>() as u64)?.checked_next_multiple_of(ALIGNMENT)
+}
+
+/// What is left of the reservation while arrays are taken from it.
+pub(crate) struct Carver {
+    next: NonNull<u8>,
+    left: u64,
+}
+
+impl Carver {
+    /// Begins with the whole reservation.
+    ///
+    /// # Safety
+    /// 1. The reservation is zero, readable and writable, and page aligned.
+    /// 2. Nobody else uses it as long as any array carved from it lives.
+    pub(crate) unsafe fn new(reservation: MetadataReservation) -> Carver {
+        Carver { next: reservation.base, left: reservation.size.0 }
+    }
+
+    /// Takes an array of `count` elements, all zero.
+    ///
+    /// # Panics
+    /// When the reservation has no room for it.
+    pub(crate) fn carve<T: ZeroIsValid>(&mut self, count: u64) -> Array<T> {
+        const { assert!(align_of::<T>() as u64 <= ALIGNMENT) };
+        let bytes = array_bytes::<T>(count).filter(|&bytes| bytes <= self.left);
+        let bytes = bytes.expect("the metadata reservation is smaller than Config::metadata_size");
+        let first = self.next.cast::<T>();
+        // SAFETY: `bytes` is at most what is left of the reservation, so the result lies in it or just behind it.
+        self.next = unsafe { self.next.add(bytes as usize) };
+        self.left -= bytes;
+        Array { first, count: count as usize, owned: PhantomData }
+    }
+}
+
+/// A fixed array in the metadata reservation.
+pub(crate) struct Array<T> {
+    /// Invariant: `count` values of `T`, which nothing but this array refers to.
+    first: NonNull<T>,
+    count: usize,
+    owned: PhantomData<T>,
+}
+
+// SAFETY: the array is the only way to its values, as a boxed slice is.
+unsafe impl<T: Send> Send for Array<T> {}
+// SAFETY: a shared array gives out shared references to its values only, as a boxed slice does.
+unsafe impl<T: Sync> Sync for Array<T> {}
+
+impl<T> Deref for Array<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // SAFETY: the invariant of `first`: the carver took the bytes for this array alone, aligned (its arrays begin
+        // at multiples of ALIGNMENT from a page-aligned base) and zero, which is a value of T; they stay usable while
+        // the array lives, as the maker of the carver promised. The borrow of self keeps writers out.
+        unsafe { core::slice::from_raw_parts(self.first.as_ptr(), self.count) }
+    }
+}
+
+impl<T> DerefMut for Array<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as for `deref`; the unique borrow of self keeps everybody else out.
+        unsafe { core::slice::from_raw_parts_mut(self.first.as_ptr(), self.count) }
+    }
+}
+
+const _: () = assert!(PAGE_SIZE.0.is_multiple_of(ALIGNMENT));

@@ -1,0 +1,11 @@
+//! The pool as its users see it: geometry, contents, frees good and bad, tags, and long histories.
+
+mod contents;
+mod frees;
+mod geometry;
+mod history;
+mod limits;
+mod refusal;
+mod tags;
+mod threads;
+mod world;

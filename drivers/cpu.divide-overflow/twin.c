@@ -1,0 +1,19 @@
+/* Divides the smallest number but one by minus one. */
+#include "kernel.h"
+
+static volatile LONG Dividend = -0x7FFFFFFF;
+static volatile LONG Divisor = -1;
+static volatile LONG Quotient;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    Quotient = Dividend / Divisor;
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,15 @@
+/* Executes the instruction that is none. */
+#include "kernel.h"
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    __asm__ volatile("ud2"); /* MARK: CRIME */
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,15 @@
+/* Reads from a port. */
+#include "kernel.h"
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    __asm__ volatile("inb %%dx, %%al" : : "d"(0x60) : "rax"); /* MARK: CRIME */
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

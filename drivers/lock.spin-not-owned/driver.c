@@ -1,0 +1,22 @@
+/* Releases a spin lock twice. */
+#include "kernel.h"
+
+static KSPIN_LOCK Lock;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    KIRQL OldIrql;
+
+    UNUSED(DriverObject);
+    KeAcquireSpinLock(&Lock, &OldIrql);
+    KeReleaseSpinLockFromDpcLevel(&Lock);
+    KeReleaseSpinLock(&Lock, OldIrql); HERE(); /* MARK: CRIME */
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    KeInitializeSpinLock(&Lock);
+    return STATUS_SUCCESS;
+}

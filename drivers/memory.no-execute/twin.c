@@ -1,0 +1,28 @@
+/* Puts code into an executable block and calls it. */
+#include "kernel.h"
+
+#define TAG 'edoC' /* Code */
+
+/* The instruction that returns. */
+#define RETURN 0xC3
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    PUCHAR Code;
+
+    UNUSED(DriverObject);
+    Code = ExAllocatePoolWithTag(NonPagedPoolExecute, 64, TAG);
+    if (Code == NULL) {
+        return;
+    }
+    Code[0] = RETURN;
+    ((VOID(NTAPI *)(VOID))Code)();
+    ExFreePoolWithTag(Code, TAG);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,20 @@
+/* Uses a legacy routine with a tag that has a digit. */
+#include "kernel.h"
+
+static PVOID Block;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    if (Block != NULL) {
+        ExFreePool(Block);
+    }
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    Block = ExAllocatePoolWithTag(PagedPool, 40, '+-1+');
+    return STATUS_SUCCESS;
+}
