@@ -7,7 +7,8 @@ use std::path::Path;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [name, toolchain, folder] = &arguments[..] else { return Err("give NAME mingw|clang FOLDER".into()) };
-    let toolchain = Toolchain::ALL.into_iter().find(|known| known.name() == toolchain).ok_or("mingw or clang")?;
+    let toolchain =
+        Toolchain::ALL.into_iter().find(|known| known.name() == toolchain).ok_or("mingw or clang")?;
     let driver = all()?.into_iter().find(|driver| driver.name == *name).ok_or("no such driver")?;
     println!("{}", build(&driver.source(), toolchain, Path::new(folder))?.display());
     Ok(())

@@ -137,4 +137,7 @@ static inline KIRQL ReadCr8(VOID)
 /* Hides a value's origin from the optimizer, which would otherwise replace an obvious crime by a trap. */
 #define HIDE(Value) __asm__ volatile("" : "+r"(Value))
 
+/* Makes the optimizer believe that all of an array is used. */
+#define USE_ALL(Array) __asm__ volatile("" : : "r"(Array) : "memory")
+
 #endif

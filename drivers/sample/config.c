@@ -8,7 +8,7 @@ static const UNICODE_STRING RecordCountText = RTL_CONSTANT_STRING(L"0x3");
 static const UNICODE_STRING FlushIntervalText = RTL_CONSTANT_STRING(L"never");
 
 /*
- * Reads a number from text of any case. Zero is not a number that a setting may have, and it is also what text
+ * Reads a number from text. Zero is not a number that a setting may have, and it is also what text
  * that is no number reads as.
  */
 static NTSTATUS NOINLINE ReadNumber(PCUNICODE_STRING Text, PULONG Number)
@@ -23,7 +23,7 @@ static NTSTATUS NOINLINE ReadNumber(PCUNICODE_STRING Text, PULONG Number)
     if (Copy.Buffer == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    RtlUpcaseUnicodeString(&Copy, Text, FALSE);
+    RtlCopyUnicodeString(&Copy, Text);
     Status = RtlUnicodeStringToInteger(&Copy, 0, &Value);
     if (!NT_SUCCESS(Status) || Value == 0) {
         return STATUS_INVALID_PARAMETER;

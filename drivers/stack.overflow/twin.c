@@ -7,7 +7,7 @@
 static volatile ULONG Deepest;
 
 /* On one line, since any of its instructions may be the one that touches the guard page. */
-static ULONG NOINLINE Descend(ULONG Left) { volatile UCHAR Frame[1024]; Frame[0] = (UCHAR)Left; Frame[1023] = Left == 0 ? 0 : (UCHAR)Descend(Left - 1); return Frame[0] + (ULONG)Frame[1023]; }
+static ULONG NOINLINE Descend(ULONG Left) { volatile UCHAR Frame[1024]; USE_ALL(Frame); Frame[0] = (UCHAR)Left; Frame[1023] = Left == 0 ? 0 : (UCHAR)Descend(Left - 1); return Frame[0] + (ULONG)Frame[1023]; }
 
 static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
 {

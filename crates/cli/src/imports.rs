@@ -15,7 +15,8 @@ pub fn imports(options: &ImportsOptions) -> Result<u8, String> {
         text.push('\n');
         text
     } else {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour =
+            io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         table(driver.name(), &imports, colour)
     };
     match io::stdout().write_all(text.as_bytes()) {
@@ -83,13 +84,16 @@ mod tests {
         ];
         let text = table("x.sys", &imports, false);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines, [
-            "ntoskrnl.exe",
-            "  faithful    One",
-            "  missing     Three",
-            "NDIS.SYS",
-            "  missing     Two",
-            "x.sys: 3 imports: 1 faithful, 0 simplified, 0 refused, 2 missing",
-        ]);
+        assert_eq!(
+            lines,
+            [
+                "ntoskrnl.exe",
+                "  faithful    One",
+                "  missing     Three",
+                "NDIS.SYS",
+                "  missing     Two",
+                "x.sys: 3 imports: 1 faithful, 0 simplified, 0 refused, 2 missing",
+            ]
+        );
     }
 }

@@ -25,7 +25,11 @@ impl Progress {
     /// Takes note that the driver is still running.
     pub fn update(&mut self, phase: Phase, elapsed: Duration) {
         let seconds = elapsed.as_secs();
-        if self.quiet || elapsed < FIRST || self.shown == Some(seconds) || (self.shown.is_some() && !self.terminal) {
+        if self.quiet
+            || elapsed < FIRST
+            || self.shown == Some(seconds)
+            || (self.shown.is_some() && !self.terminal)
+        {
             return;
         }
         self.shown = Some(seconds);

@@ -38,7 +38,11 @@ pub fn run(options: &RunOptions) -> Result<u8, String> {
     Ok(outcome.exit_status() as u8)
 }
 
-fn watch(options: &RunOptions, driver: &Driver, mut debug_output: Option<&mut Output>) -> Result<Outcome, String> {
+fn watch(
+    options: &RunOptions,
+    driver: &Driver,
+    mut debug_output: Option<&mut Output>,
+) -> Result<Outcome, String> {
     let machine = Machine::new()
         .seed(options.seed)
         .memory(options.memory)
@@ -68,12 +72,16 @@ fn watch(options: &RunOptions, driver: &Driver, mut debug_output: Option<&mut Ou
 }
 
 fn show(outcome: &Outcome, options: &RunOptions) -> Result<(), String> {
-    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour =
+        io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut text = render(outcome, Format::Text, Style { colour, width: WIDTH });
     let printed = outcome.debug_output.len();
     if printed > 0 && options.debug_output.is_none() {
         let s = if printed == 1 { "" } else { "s" };
-        text.insert_str(0, &format!("(the driver printed {printed} debug line{s}; --debug-output - shows them)\n\n"));
+        text.insert_str(
+            0,
+            &format!("(the driver printed {printed} debug line{s}; --debug-output - shows them)\n\n"),
+        );
     }
     Output { name: "the standard output".into(), sink: Box::new(io::stdout()) }.write(text.as_bytes())
 }

@@ -8,12 +8,13 @@ use ntpool_types::Bytes;
 /// A sentence that says what is wrong.
 pub fn parse_size(text: &str) -> Result<Bytes, String> {
     let wrong = || format!("{text:?} is no size; write a number of bytes, or one with K, M or G behind it");
-    let (digits, shift) = match text.char_indices().last().map(|(place, last)| (place, last.to_ascii_uppercase())) {
-        Some((place, 'K')) => (&text[..place], 10),
-        Some((place, 'M')) => (&text[..place], 20),
-        Some((place, 'G')) => (&text[..place], 30),
-        _ => (text, 0),
-    };
+    let (digits, shift) =
+        match text.char_indices().last().map(|(place, last)| (place, last.to_ascii_uppercase())) {
+            Some((place, 'K')) => (&text[..place], 10),
+            Some((place, 'M')) => (&text[..place], 20),
+            Some((place, 'G')) => (&text[..place], 30),
+            _ => (text, 0),
+        };
     let number: u64 = digits.parse().map_err(|_| wrong())?;
     number.checked_mul(1 << shift).map(Bytes).ok_or_else(wrong)
 }

@@ -5,9 +5,7 @@ use crate::session::Session;
 use ntpool_finding::{Role, Stack};
 use ntpool_host::guarded;
 use ntpool_pool::{Block, Claim, Contents, Place, Request};
-use ntpool_types::{
-    Bytes, PAGE_SIZE, PoolKind, PoolType, Rule, Tag, Violation, VirtualAddress,
-};
+use ntpool_types::{Bytes, PAGE_SIZE, PoolKind, PoolType, Rule, Tag, Violation, VirtualAddress};
 use ntpool_verifier::{Allocation, StackId, rules};
 
 /// A block that a driver wants.
@@ -109,8 +107,7 @@ impl Session {
         match (violation.rule, place) {
             (Rule::PoolWrongTag, Place::Live(block)) => {
                 let supplied = tag.unwrap_or_default();
-                let message =
-                    format!("a block with tag '{}' was freed with tag '{supplied}'", block.tag);
+                let message = format!("a block with tag '{}' was freed with tag '{supplied}'", block.tag);
                 self.report_about(call, violation, &message, &block, self.allocated_at(address));
                 // The crime is told; carrying the free out keeps it from being told again as a leak.
                 if let Ok(freed) = self.pool.free(Claim { address, tag: None }) {

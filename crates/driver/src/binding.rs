@@ -48,7 +48,8 @@ impl Binding {
 fn serve_export(session: &Session, call: &Call<'_>, export: &Export) -> Answer {
     let irql = session.processor.irql();
     if export.is_too_high(irql) {
-        let message = format!("{} was called at {irql}; it may be called up to {}", export.name, export.ceiling);
+        let message =
+            format!("{} was called at {irql}; it may be called up to {}", export.name, export.ceiling);
         session.report_rule(call, Rule::IrqlTooHigh, &message);
     }
     match export.grade {

@@ -30,9 +30,9 @@ impl<'a> Call<'a> {
         const IN_REGISTERS: [usize; 4] = [register::RCX, register::RDX, register::R8, register::R9];
         match IN_REGISTERS.get(place) {
             Some(&register) => Ok(self.registers.general[register]),
-            None => memory::read(VirtualAddress(
-                self.registers.stack_pointer().wrapping_add(8 * place as u64),
-            )),
+            None => {
+                memory::read(VirtualAddress(self.registers.stack_pointer().wrapping_add(8 * place as u64)))
+            }
         }
     }
 

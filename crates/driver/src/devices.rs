@@ -5,15 +5,13 @@ use crate::memory;
 use crate::session::Session;
 use crate::stop::Stop;
 use ntpool_abi::{
-    DO_DEVICE_HAS_NAME, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, DeviceObject, DriverObject, FILE_64_BYTE_ALIGNMENT,
-    IO_TYPE_DEVICE,
+    DO_DEVICE_HAS_NAME, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE, DeviceObject, DriverObject,
+    FILE_64_BYTE_ALIGNMENT, IO_TYPE_DEVICE,
 };
 use ntpool_finding::{DeviceRecord, Role};
 use ntpool_machine::{Device, DeviceError, Fault, ObjectName};
 use ntpool_pool::{Claim, Contents, Request};
-use ntpool_types::{
-    BugCheck, BugCheckCode, Bytes, NtStatus, PoolKind, Rule, Tag, Violation, VirtualAddress,
-};
+use ntpool_types::{BugCheck, BugCheckCode, Bytes, NtStatus, PoolKind, Rule, Tag, Violation, VirtualAddress};
 use ntpool_verifier::StackId;
 
 /// A device object that a driver wants.
@@ -48,8 +46,7 @@ impl Session {
             return Ok(Err(DeviceError::NameCollision.status()));
         }
         let size = Bytes(DeviceObject::SIZE + u64::from(wanted.extension_size));
-        let request =
-            Request { size, kind: PoolKind::NonPaged, tag: DEVICE_TAG, contents: Contents::Zeroed };
+        let request = Request { size, kind: PoolKind::NonPaged, tag: DEVICE_TAG, contents: Contents::Zeroed };
         let Ok(block) = self.pool.allocate(request) else {
             return Ok(Err(NtStatus::INSUFFICIENT_RESOURCES));
         };
@@ -96,18 +93,18 @@ impl Session {
                     bug_check: BugCheck::new(BugCheckCode::REFERENCE_BY_POINTER, [0, object.0, 0, 0]),
                     subject: object,
                 },
-                message: format!("{object} was deleted, which is no live device object but {}", self.describe(object)),
+                message: format!(
+                    "{object} was deleted, which is no live device object but {}",
+                    self.describe(object)
+                ),
             });
         }
         self.devices_made.borrow_mut().retain(|made| made.what != object);
         self.take_out_of_list(object)?;
-        self.pool
-            .free(Claim { address: object, tag: None })
-            .map(|_| ())
-            .map_err(|violation| Stop::Crime {
-                violation,
-                message: format!("the device object at {object} was freed as pool before it was deleted"),
-            })
+        self.pool.free(Claim { address: object, tag: None }).map(|_| ()).map_err(|violation| Stop::Crime {
+            violation,
+            message: format!("the device object at {object} was freed as pool before it was deleted"),
+        })
     }
 
     fn take_out_of_list(&self, object: VirtualAddress) -> Result<(), Fault> {

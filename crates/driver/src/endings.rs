@@ -7,9 +7,7 @@ use ntpool_finding::{Limit, Message, Phase};
 use ntpool_host::layout;
 use ntpool_machine::{Access, Exit, Fault, Registers, Trap, TrapKind, register};
 use ntpool_pool::Place;
-use ntpool_types::{
-    BugCheck, BugCheckCode, Irql, NtStatus, Rule, VirtualAddress,
-};
+use ntpool_types::{BugCheck, BugCheckCode, Irql, NtStatus, Rule, VirtualAddress};
 use ntpool_verifier::{AddressMap, Block, Explanation, Occupant, explain, unhandled_exception};
 
 impl Session {
@@ -51,7 +49,8 @@ impl Session {
     fn report_trap(&self, trap: &Trap) {
         let registers = &trap.registers;
         let at = VirtualAddress(registers.instruction);
-        let exception = |rule, status, message: String| Draft::new(rule, Some(unhandled_exception(status, at)), message);
+        let exception =
+            |rule, status, message: String| Draft::new(rule, Some(unhandled_exception(status, at)), message);
         let draft = match trap.kind {
             TrapKind::Page { fault, present } => self.explain_fault(&fault, true, registers, present),
             TrapKind::Divide => exception(
@@ -158,7 +157,11 @@ fn draft_bug_check(stop: BugCheck) -> Draft {
             Some(stop),
             format!("the stack cookie was {found:#x} where {expected:#x} was expected"),
         ),
-        _ => Draft::new(Rule::DriverBugCheck, Some(stop), format!("the driver called for bug check {}", stop.code)),
+        _ => Draft::new(
+            Rule::DriverBugCheck,
+            Some(stop),
+            format!("the driver called for bug check {}", stop.code),
+        ),
     }
 }
 
@@ -167,11 +170,9 @@ fn draft_fast_fail(registers: &Registers) -> Draft {
     let code = registers.general[register::RCX];
     let stop = BugCheck::new(BugCheckCode::KERNEL_SECURITY_CHECK_FAILURE, [code, 0, 0, 0]);
     match code {
-        0 | 2 => Draft::new(
-            Rule::StackCookie,
-            Some(stop),
-            "a function found its stack cookie changed".to_owned(),
-        ),
+        0 | 2 => {
+            Draft::new(Rule::StackCookie, Some(stop), "a function found its stack cookie changed".to_owned())
+        }
         _ => Draft::new(
             Rule::CpuFastFail,
             Some(stop),

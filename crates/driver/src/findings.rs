@@ -26,7 +26,15 @@ pub(crate) struct Draft {
 impl Draft {
     /// A finding under this rule, with the stop that Windows would make.
     pub(crate) fn new(rule: Rule, bug_check: Option<BugCheck>, message: impl Into<String>) -> Draft {
-        Draft { rule, bug_check, message: message.into(), block: None, count: 1, bytes: None, stacks: Vec::new() }
+        Draft {
+            rule,
+            bug_check,
+            message: message.into(),
+            block: None,
+            count: 1,
+            bytes: None,
+            stacks: Vec::new(),
+        }
     }
 
     /// The same, about this block.
@@ -103,7 +111,8 @@ impl Session {
         stacks: Vec<Stack>,
         role: Role,
     ) {
-        let draft = Draft::new(violation.rule, Some(violation.bug_check), message).about(block).explained_by(stacks);
+        let draft =
+            Draft::new(violation.rule, Some(violation.bug_check), message).about(block).explained_by(stacks);
         self.tell_once(call, draft, role);
     }
 
@@ -153,7 +162,8 @@ impl Session {
     /// Sends a finding, with the machine's state.
     pub(crate) fn tell(&self, draft: Draft) {
         let Draft { rule, bug_check, message, block, count, bytes, stacks } = draft;
-        let verifier = bug_check.is_some_and(|stop| stop.code == BugCheckCode::DRIVER_VERIFIER_DETECTED_VIOLATION);
+        let verifier =
+            bug_check.is_some_and(|stop| stop.code == BugCheckCode::DRIVER_VERIFIER_DETECTED_VIOLATION);
         let finding = Finding {
             rule: rule.id().to_owned(),
             bug_check: bug_check.map(|stop| Hex(u64::from(stop.code.0))),
@@ -184,12 +194,13 @@ impl Session {
         let stacks = self.stacks.borrow();
         for ((rule, stack), times) in self.told.borrow().iter().filter(|(_, times)| **times > 1) {
             let place = stacks.frames(*stack).first().copied().unwrap_or_default();
-            let offset = self.image.offset_of(place).map_or_else(
-                || place.to_string(),
-                |offset| format!("{}+{offset:#x}", self.image.name),
-            );
+            let offset = self
+                .image
+                .offset_of(place)
+                .map_or_else(|| place.to_string(), |offset| format!("{}+{offset:#x}", self.image.name));
             let again = times - 1;
-            let note = format!("{rule} happened {again} more time{} at {offset}", if again == 1 { "" } else { "s" });
+            let note =
+                format!("{rule} happened {again} more time{} at {offset}", if again == 1 { "" } else { "s" });
             self.reporter.send(&Message::Note(note));
         }
     }

@@ -156,7 +156,8 @@ impl Session {
     }
 
     fn fill_in_driver_object(&self) -> Result<(), Fault> {
-        let name: Vec<u16> = format!("\\Driver\\{}\0", service_name(&self.order.name)).encode_utf16().collect();
+        let name: Vec<u16> =
+            format!("\\Driver\\{}\0", service_name(&self.order.name)).encode_utf16().collect();
         memory::write_units(DRIVER_NAME, &name)?;
         let invalid_request = self.invalid_request_address().0;
         memory::write_field(DRIVER_OBJECT, DriverObject::TYPE, IO_TYPE_DRIVER)?;
@@ -173,7 +174,11 @@ impl Session {
         memory::write_field(DRIVER_EXTENSION, DriverExtension::DRIVER_OBJECT, DRIVER_OBJECT.0)?;
         let prefix = "\\Driver\\".len();
         let service = VirtualAddress(DRIVER_NAME.0 + 2 * prefix as u64);
-        memory::write_field(DRIVER_EXTENSION, DriverExtension::SERVICE_KEY_NAME, counted(&name[prefix..], service))
+        memory::write_field(
+            DRIVER_EXTENSION,
+            DriverExtension::SERVICE_KEY_NAME,
+            counted(&name[prefix..], service),
+        )
     }
 
     /// The address of the routine that fails requests nobody handles (MACH-079).
@@ -235,11 +240,13 @@ impl Session {
     fn unload(&self, fiber: &dyn Fiber) -> Result<(), HostError> {
         let read = memory::read_field(DRIVER_OBJECT, DriverObject::DRIVER_UNLOAD);
         let Ok(routine @ 1..) = read else {
-            let note = "the driver has no unload routine, so it stays; what it holds is not counted as left behind";
+            let note =
+                "the driver has no unload routine, so it stays; what it holds is not counted as left behind";
             self.reporter.send(&Message::Note(note.to_owned()));
             return Ok(());
         };
-        let _ = memory::write_field(DRIVER_OBJECT, DriverObject::FLAGS, DRVO_LEGACY_DRIVER | DRVO_INITIALIZED);
+        let _ =
+            memory::write_field(DRIVER_OBJECT, DriverObject::FLAGS, DRVO_LEGACY_DRIVER | DRVO_INITIALIZED);
         self.phase.set(Phase::Unload);
         self.reporter.send(&Message::Unloading);
         let exit = fiber.call(VirtualAddress(routine), [DRIVER_OBJECT.0, 0, 0, 0]);
@@ -257,7 +264,11 @@ impl Session {
             "DriverEntry failed with {status}, so nothing else of the driver was exercised; \
              see what it printed and what it needs"
         );
-        self.reporter.send(&Message::Limit(Limit { kind: LimitKind::EntryFailed, message, stacks: Vec::new() }));
+        self.reporter.send(&Message::Limit(Limit {
+            kind: LimitKind::EntryFailed,
+            message,
+            stacks: Vec::new(),
+        }));
         self.report_left()
     }
 
@@ -326,4 +337,3 @@ pub(crate) fn run_confined(prepared: &Prepared) -> Result<(), HostError> {
     let served = prepared.fiber.served_by(&prepared.session);
     prepared.session.run(&served)
 }
-

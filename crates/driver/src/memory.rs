@@ -19,7 +19,10 @@ pub(crate) fn write<T: IntoBytes + Immutable>(address: VirtualAddress, value: T)
 }
 
 /// Reads a member of the structure at `base`.
-pub(crate) fn read_field<T: FromBytes + IntoBytes>(base: VirtualAddress, field: Field<T>) -> Result<T, Fault> {
+pub(crate) fn read_field<T: FromBytes + IntoBytes>(
+    base: VirtualAddress,
+    field: Field<T>,
+) -> Result<T, Fault> {
     read(VirtualAddress(field.address_in(base.0)))
 }
 

@@ -100,9 +100,9 @@ impl Session {
             // A time is its lower half, its upper half, and the upper half again.
             let at = VirtualAddress(page.0 + offset);
             let upper = VirtualAddress(at.0 + 8);
-            memory::write(at, time).and_then(|()| memory::write(upper, (time >> 32) as u32)).expect(
-                "the shared user data page is mapped for the whole run",
-            );
+            memory::write(at, time)
+                .and_then(|()| memory::write(upper, (time >> 32) as u32))
+                .expect("the shared user data page is mapped for the whole run");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The text of one DbgPrint call.
+/// The text of one debug print.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DebugLine {
     /// The formatted text, its line end included.

@@ -127,4 +127,3 @@ pub fn protect(base: VirtualAddress, size: Bytes, protection: Protection) -> Res
 pub fn unmap(base: VirtualAddress, size: Bytes) -> Result<(), HostError> {
     map_anonymous(base, size, Protection::NoAccess)
 }
-

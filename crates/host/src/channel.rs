@@ -38,12 +38,7 @@ impl Channel {
         let mut ends: [RawFd; 2] = [-1; 2];
         // SAFETY: the array has room for the two descriptors that the call writes.
         let result = unsafe {
-            libc::socketpair(
-                libc::AF_UNIX,
-                libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC,
-                0,
-                ends.as_mut_ptr(),
-            )
+            libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0, ends.as_mut_ptr())
         };
         if result != 0 {
             return Err(HostError::last("make a packet channel"));

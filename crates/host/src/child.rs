@@ -60,7 +60,8 @@ impl Child {
         let image = anonymous_file(image)?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("ntpool-driver").env_clear().env(ROLE, "1");
-        for kept in ["RUST_BACKTRACE", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "TSAN_OPTIONS", "LLVM_PROFILE_FILE"] {
+        for kept in ["RUST_BACKTRACE", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "TSAN_OPTIONS", "LLVM_PROFILE_FILE"]
+        {
             if let Some(value) = std::env::var_os(kept) {
                 command.env(kept, value);
             }
@@ -70,7 +71,8 @@ impl Child {
         let prepare = move || hand_over(channel_source, image_source);
         // SAFETY: between fork and exec the closure makes system calls only; it allocates nothing and takes no lock.
         unsafe { command.pre_exec(prepare) };
-        let process = command.spawn().map_err(|error| HostError::because("start the driver's process", error))?;
+        let process =
+            command.spawn().map_err(|error| HostError::because("start the driver's process", error))?;
         Ok(Child { process, channel: near, reaped: false })
     }
 
@@ -102,8 +104,10 @@ impl Child {
     /// # Errors
     /// When Linux can't tell.
     pub fn wait(&mut self) -> Result<Ending, HostError> {
-        let status =
-            self.process.wait().map_err(|error| HostError::because("wait for the driver's process", error))?;
+        let status = self
+            .process
+            .wait()
+            .map_err(|error| HostError::because("wait for the driver's process", error))?;
         self.reaped = true;
         Ok(match status.signal() {
             Some(signal) => Ending::Killed(signal),

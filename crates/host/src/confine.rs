@@ -48,7 +48,8 @@ fn load(offset: u32) -> sock_filter {
 }
 
 fn jump(test: u32, k: u32, jt: usize, jf: usize) -> sock_filter {
-    let short = |distance: usize| u8::try_from(distance).expect("the filter is shorter than a jump can reach");
+    let short =
+        |distance: usize| u8::try_from(distance).expect("the filter is shorter than a jump can reach");
     sock_filter { code: (BPF_JMP | test | BPF_K) as u16, jt: short(jt), jf: short(jf), k }
 }
 

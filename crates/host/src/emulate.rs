@@ -3,7 +3,9 @@
 //! Pure logic: bytes and registers go in, a decision comes out. The trap handler carries it out.
 
 use crate::layout::{SHARED_USER_DATA, SHARED_USER_DATA_SHADOW};
-use iced_x86::{Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
+use iced_x86::{
+    Code, Decoder, DecoderOptions, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
+};
 use ntpool_machine::{Access, Fault, Registers};
 use ntpool_types::VirtualAddress;
 
@@ -151,7 +153,9 @@ fn is_port_or_flag_instruction(instruction: &Instruction) -> bool {
 #[must_use]
 pub fn shared_data_access(bytes: &[u8], registers: &Registers) -> Option<SharedDataAccess> {
     let instruction = decode(bytes, registers);
-    let offset = |address: u64| address.checked_sub(SHARED_USER_DATA.base.0).filter(|&offset| offset < SHARED_USER_DATA.size.0);
+    let offset = |address: u64| {
+        address.checked_sub(SHARED_USER_DATA.base.0).filter(|&offset| offset < SHARED_USER_DATA.size.0)
+    };
     let width = match instruction.code() {
         Code::Mov_AL_moffs8 => Some(1),
         Code::Mov_AX_moffs16 => Some(2),
@@ -180,7 +184,10 @@ pub fn shared_data_access(bytes: &[u8], registers: &Registers) -> Option<SharedD
     };
     let overwritten = info.used_registers().iter().any(|used| {
         used.register().full_register() == register
-            && matches!(used.access(), OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite)
+            && matches!(
+                used.access(),
+                OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite
+            )
     });
     Some(SharedDataAccess::Rebase { register: register.number(), restore: !overwritten })
 }
@@ -204,7 +211,9 @@ mod tests {
 
     #[test]
     fn other_control_registers_ports_and_msrs_are_privileged() {
-        for bytes in [&[0x0F, 0x20, 0xC0][..], &[0xEC], &[0xF4], &[0xFA], &[0xFB], &[0x0F, 0x32], &[0x0F, 0x30]] {
+        for bytes in
+            [&[0x0F, 0x20, 0xC0][..], &[0xEC], &[0xF4], &[0xFA], &[0xFB], &[0x0F, 0x32], &[0x0F, 0x30]]
+        {
             assert_eq!(refused(bytes, &registers(), 0), Refused::Privileged, "{bytes:x?}");
         }
     }
@@ -217,7 +226,10 @@ mod tests {
     #[test]
     fn the_time_stamp_counter_is_read_with_and_without_the_processor() {
         assert_eq!(refused(&[0x0F, 0x31], &registers(), 0), Refused::ReadTimeStamp { with_processor: false });
-        assert_eq!(refused(&[0x0F, 0x01, 0xF9], &registers(), 0), Refused::ReadTimeStamp { with_processor: true });
+        assert_eq!(
+            refused(&[0x0F, 0x01, 0xF9], &registers(), 0),
+            Refused::ReadTimeStamp { with_processor: true }
+        );
     }
 
     #[test]
@@ -225,7 +237,11 @@ mod tests {
         let mut before = registers();
         before.general[RBX] = 0xDEAD_BEEF_0000_0000;
         // mov rax, [rbx+8]; mov [rbx], eax; jmp rbx
-        let read = Fault { address: VirtualAddress(0xDEAD_BEEF_0000_0008), access: Access::Read, non_canonical: true };
+        let read = Fault {
+            address: VirtualAddress(0xDEAD_BEEF_0000_0008),
+            access: Access::Read,
+            non_canonical: true,
+        };
         assert_eq!(refused(&[0x48, 0x8B, 0x43, 0x08], &before, 0), Refused::NonCanonical(read));
         let write = Fault { address: VirtualAddress(0xDEAD_BEEF_0000_0000), access: Access::Write, ..read };
         assert_eq!(refused(&[0x89, 0x03], &before, 0), Refused::NonCanonical(write));

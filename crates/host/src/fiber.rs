@@ -183,8 +183,7 @@ unsafe extern "C" {
 unsafe extern "sysv64" fn serve(index: u32, frame: *mut ImportFrame) -> u64 {
     // SAFETY: the gate passes a frame that it has just laid out on the host stack, and nobody else knows it.
     let frame = unsafe { &mut *frame };
-    let mut registers =
-        Registers { instruction: frame.return_address, general: frame.general, flags: 0 };
+    let mut registers = Registers { instruction: frame.return_address, general: frame.general, flags: 0 };
     // As the caller will see it after the return.
     registers.general[register::RSP] += 8;
     let verdict = with_kernel(|kernel| kernel.import(index, &registers));
@@ -312,7 +311,8 @@ impl KernelFiber {
     fn call(&self, kernel: &dyn Kernel, routine: VirtualAddress, arguments: [u64; 4]) -> Exit {
         let kernel: *const dyn Kernel = kernel;
         // SAFETY: only the lifetime changes; the pointer is dropped before this call returns.
-        let kernel = unsafe { std::mem::transmute::<*const dyn Kernel, *const (dyn Kernel + 'static)>(kernel) };
+        let kernel =
+            unsafe { std::mem::transmute::<*const dyn Kernel, *const (dyn Kernel + 'static)>(kernel) };
         let mut slot = KernelSlot { kernel, trap: Cell::new(None) };
         let outer = KERNEL.swap(&raw mut slot, Ordering::Relaxed);
         // SAFETY: the stack is mapped and belongs to this fiber; `enter` comes back once, whatever the routine does,

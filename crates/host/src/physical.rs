@@ -11,7 +11,8 @@
 use crate::layout::{self, DIRECT_MAP, POOL_METADATA, Window};
 use crate::{HostError, arena, guarded};
 use ntpool_memory::{
-    Frame, FrameDatabase, FrameRun, FrameUse, Frames, PageEntry, PageTable, Protection, RunLimits, SystemSpace,
+    Frame, FrameDatabase, FrameRun, FrameUse, Frames, PageEntry, PageTable, Protection, RunLimits,
+    SystemSpace,
 };
 use ntpool_pool::{
     Config, MetadataReservation, NoMemory, PageSource, Platform, Pool, Region, ShardHold, TailModel,
@@ -122,7 +123,8 @@ impl PhysicalMemory {
     ) -> Result<(), HostError> {
         let tables = &mut *self.tables.borrow_mut();
         let no = |why: &dyn std::fmt::Display| HostError::plain(format!("map {count} at {first}: {why}"));
-        let run = tables.frames.allocate_run(count, RunLimits::ANYWHERE, usage).map_err(|error| no(&error))?;
+        let run =
+            tables.frames.allocate_run(count, RunLimits::ANYWHERE, usage).map_err(|error| no(&error))?;
         let space = tables.space_of(first).ok_or_else(|| no(&"no window for mappings is there"))?;
         if let Err(error) = space.map(first, Frames::Run(run.first, run.count), protection) {
             tables.frames.free_run(run).expect("the run was allocated just now");
@@ -246,11 +248,8 @@ pub fn pool_window(kind: PoolKind) -> Window {
 /// When Linux refuses the room for the metadata.
 pub fn new_pool(memory: &Rc<PhysicalMemory>) -> Result<Pool<PoolPlatform>, HostError> {
     let pages = memory.size().pages_rounded_up();
-    let region = |kind| Region {
-        base: pool_window(kind).base,
-        capacity: pages,
-        limit: PageCount(pages.0 / 4 * 3),
-    };
+    let region =
+        |kind| Region { base: pool_window(kind).base, capacity: pages, limit: PageCount(pages.0 / 4 * 3) };
     let config = Config {
         regions: PoolKind::ALL.map(region),
         shards: 1,

@@ -191,8 +191,7 @@ extern "C" fn on_trap(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
 
 fn end_guarded_copy(interrupted: &mut Interrupted<'_>, cause: &Cause) {
     let writing = cause.error & 0b10 != 0;
-    interrupted
-        .set(libc::REG_RAX, if writing { guarded::FAULTED_WRITING } else { guarded::FAULTED_READING });
+    interrupted.set(libc::REG_RAX, if writing { guarded::FAULTED_WRITING } else { guarded::FAULTED_READING });
     interrupted.set(libc::REG_RDX, cause.address);
     let give_up: unsafe extern "sysv64" fn() -> () = guarded::give_up;
     interrupted.set(libc::REG_RIP, give_up as usize as u64);
@@ -238,7 +237,11 @@ fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) {
 }
 
 /// Serves a page fault on the shared user data page, or says what the fault is.
-fn on_page_fault(interrupted: &mut Interrupted<'_>, registers: &Registers, cause: &Cause) -> Option<TrapKind> {
+fn on_page_fault(
+    interrupted: &mut Interrupted<'_>,
+    registers: &Registers,
+    cause: &Cause,
+) -> Option<TrapKind> {
     let address = VirtualAddress(cause.address);
     if SHARED_USER_DATA.contains(address) {
         let bytes = instruction_bytes(registers.instruction);
@@ -274,8 +277,13 @@ fn on_page_fault(interrupted: &mut Interrupted<'_>, registers: &Registers, cause
         Access::Read
     };
     let fault = Fault { address, access, non_canonical: false };
-    Some(TrapKind::Page { fault, present: cause.error & 1 != 0 })
+    // For addresses of its own half Linux sets the bit whatever is there, so as not to give itself away.
+    let present = cause.error & 1 != 0 && address.0 < LINUX_HALF;
+    Some(TrapKind::Page { fault, present })
 }
+
+/// Where the half of the address space that Linux keeps for itself begins.
+const LINUX_HALF: u64 = 1 << 47;
 
 /// Ends the single step that served a read of the shared user data page.
 fn end_step(interrupted: &mut Interrupted<'_>) -> bool {

@@ -4,7 +4,9 @@
 //! What it accepts can be loaded at any base, unwound and symbolized without a further error from the file's structure.
 //!
 //! # Invariants
-//! - No input panics, loops without end, or makes an allocation grow beyond a small multiple of the file's length.
+//! - No input panics or loops without end, and parsing allocates no more than a small multiple of the file's length,
+//!   whatever sizes and counts its header claims. Debug information is read by others' crates (addr2line, gimli, pdb2);
+//!   what of theirs was found to grow or to panic is bounded or caught where it is called.
 //! - An [`Image`] holds only checked facts: sections are in order and inside the image, relocations and import slots lie
 //!   in sections, the function table is sorted and each entry's unwind codes decode.
 //!

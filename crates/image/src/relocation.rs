@@ -55,7 +55,7 @@ pub(crate) fn targets(mapping: &Mapping, place: Option<Directory>) -> impl Itera
 fn split_block(table: &[u8]) -> Option<(u32, &[u8], &[u8])> {
     let page = u32_at(table, 0)?;
     let size = u32_at(table, 4)? as usize;
-    if size % 2 != 0 {
+    if !size.is_multiple_of(2) {
         return None;
     }
     let entries = table.get(BLOCK_HEADER..size)?;

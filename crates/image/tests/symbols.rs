@@ -72,3 +72,10 @@ fn a_mangled_name_that_unfolds_without_end_is_left_as_it_is() {
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     assert_eq!(frames, named(&name, 0));
 }
+
+#[test]
+fn symbols_and_images_may_be_handed_to_another_thread() {
+    fn may_be_sent<T: Send>(_: &T) {}
+    may_be_sent(&Symbols::load(&sample().build(), None));
+    may_be_sent(&ntpool_image::Image::parse(sample().build()).expect("the image is sound"));
+}

@@ -26,8 +26,8 @@ pub use imports::{Grade, ImportedRoutine, ImportedSymbol};
 pub use machine::{DEFAULT_MEMORY, DEFAULT_SEED, DEFAULT_TIMEOUT, Machine};
 pub use ntpool_driver::exports;
 pub use ntpool_finding::{
-    Block, DebugLine, DeviceRecord, DriverRecord, ExitStatus, Finding, Frame, Hex, Limit, LimitKind, Outcome, Phase,
-    Role, SCHEMA, SCHEMA_VERSION, Stack, Status, TagUsage,
+    Block, DebugLine, DeviceRecord, DriverRecord, ExitStatus, Finding, Frame, Hex, Limit, LimitKind, Outcome,
+    Phase, Role, SCHEMA, SCHEMA_VERSION, Stack, Status, TagUsage,
 };
 pub use ntpool_host::HostError;
 pub use supervision::{Event, Watcher};

@@ -161,7 +161,9 @@ impl Supervision<'_> {
             }
             Message::Finding(finding) => self.take_finding(*finding),
             Message::Limit(limit) => self.take_limit(limit),
-            Message::Device(device) if self.outcome.devices.len() < MOST_ROWS => self.outcome.devices.push(device),
+            Message::Device(device) if self.outcome.devices.len() < MOST_ROWS => {
+                self.outcome.devices.push(device)
+            }
             Message::Tag(row) if self.outcome.tags.len() < MOST_ROWS => {
                 if row.blocks() > 0 {
                     self.outcome.left.push(row.clone());
@@ -171,7 +173,8 @@ impl Supervision<'_> {
             Message::Note(note) if self.outcome.notes.len() < MOST_FINDINGS => self.outcome.notes.push(note),
             Message::StackUsed(bytes) => self.outcome.stack_used = Some(bytes),
             Message::Died { signal, instruction, address } => {
-                self.died = Some(format!("at {instruction}, accessing {address}, of {}", signal_name(signal)));
+                self.died =
+                    Some(format!("at {instruction}, accessing {address}, of {}", signal_name(signal)));
             }
             Message::Finished => self.finished = true,
             Message::Device(_) | Message::Tag(_) | Message::Note(_) => self.dropped += 1,

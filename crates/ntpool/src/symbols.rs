@@ -24,14 +24,17 @@ impl<'a> Symbolizer<'a> {
 
     /// Fills in the frames of a stack; a frame with inlined functions becomes several.
     pub(crate) fn fill_in(&mut self, stack: &mut Stack) {
-        stack.frames = std::mem::take(&mut stack.frames).into_iter().flat_map(|frame| self.resolve(frame)).collect();
+        stack.frames =
+            std::mem::take(&mut stack.frames).into_iter().flat_map(|frame| self.resolve(frame)).collect();
     }
 
     fn resolve(&mut self, frame: Frame) -> Vec<Frame> {
         let size = self.driver.image.size_of_image().0;
         // The child's word for where its image lies is taken only as far as it is possible.
         let offset = match (&frame.module, frame.offset) {
-            (Some(module), Some(Hex(offset))) if *module == self.driver.name && offset < size => offset as u32,
+            (Some(module), Some(Hex(offset))) if *module == self.driver.name && offset < size => {
+                offset as u32
+            }
             _ => return vec![frame],
         };
         // A call lies just before the address it returns to.

@@ -92,7 +92,11 @@ fn check_finding(finding: &Finding, expected: &ExpectedFinding, wrong: &mut Stri
     };
     check("the rule", finding.rule.clone(), Some(expected.rule.id().to_owned()));
     let code = |code: Option<u64>| code.map_or("none".to_owned(), |code| format!("{code:#x}"));
-    check("the bug check", code(finding.bug_check.map(|Hex(code)| code)), expected.bug_check.map(|stop| code(Some(stop.into()))));
+    check(
+        "the bug check",
+        code(finding.bug_check.map(|Hex(code)| code)),
+        expected.bug_check.map(|stop| code(Some(stop.into()))),
+    );
     let parameter1 = finding.parameters.map(|[Hex(first), ..]| first);
     check("the first parameter", code(parameter1), expected.parameter1.map(|first| code(Some(first))));
     let block = finding.block.as_ref();
@@ -104,13 +108,19 @@ fn check_finding(finding: &Finding, expected: &ExpectedFinding, wrong: &mut Stri
     check("the phase", phase(finding.phase), expected.phase.map(phase));
     for stack in &expected.stacks {
         let found = finding.stacks.iter().find(|found| found.role == stack.role);
-        check(&format!("stack {:?}", stack.role), found.map_or("none".into(), place), Some(wanted_place(stack)));
+        check(
+            &format!("stack {:?}", stack.role),
+            found.map_or("none".into(), place),
+            Some(wanted_place(stack)),
+        );
     }
 }
 
 /// The innermost frame with a name, as `Function file:line`.
 fn place(stack: &Stack) -> String {
-    let Some(frame) = stack.frames.iter().find(|frame| frame.function.is_some()) else { return "none".into() };
+    let Some(frame) = stack.frames.iter().find(|frame| frame.function.is_some()) else {
+        return "none".into();
+    };
     let file = frame.file.as_deref().unwrap_or_default();
     let file = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let line = frame.line.unwrap_or_default();

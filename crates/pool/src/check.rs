@@ -247,3 +247,6 @@ fn check_counters(
     }
     demand(blocks == seen.blocks && bytes == seen.bytes, Invariant::Counters, VirtualAddress::NULL)
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,3 +119,28 @@ impl TagTable {
 fn home(tag: Tag) -> usize {
     (tag.0.wrapping_mul(0x9E37_79B1) >> (u32::BITS - SLOT_COUNT.trailing_zeros())) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::tests::leaked;
+
+    #[test]
+    fn a_tag_keeps_its_index_and_a_full_table_overflows() {
+        let size = TagTable::tally(Tally::new()).pages().expect("it is small");
+        let mut table = TagTable::new(&mut leaked(size));
+        let spread = |number: u32| Tag(number.wrapping_mul(0x0101_0101));
+        let first: std::vec::Vec<_> = (0..4096).map(|number| table.intern(spread(number))).collect();
+        for (number, &index) in (0..).zip(&first) {
+            assert_ne!(index, TagIndex::OVERFLOW);
+            assert_eq!((table.intern(spread(number)), table.tag(index)), (index, spread(number)));
+        }
+        assert_eq!(table.intern(spread(4096)), TagIndex::OVERFLOW);
+        assert_eq!(table.intern(Tag::OVERFLOW), TagIndex::OVERFLOW);
+        assert!(table.is_consistent());
+        assert_eq!((table.nth(4096), table.nth(4097)), (first.last().copied(), None));
+        let lost = table.slots.iter().position(|&slot| slot == 1).expect("the first index is in a slot");
+        table.slots[lost] = 0;
+        assert!(!table.is_consistent());
+    }
+}

@@ -134,7 +134,7 @@ rules! {
         "The processor raised a trap that no other rule names.";
     IrqlInvalidChange, "irql.invalid-change", Hard,
         "the IRQL was raised down or lowered up",
-        "KeRaiseIrql below the current level and KeLowerIrql above it stop Windows.";
+        "Raising to a level below the current one, and lowering to one above it, stop Windows.";
     IrqlTooHigh, "irql.too-high", Soft,
         "a routine was called at too high an IRQL",
         "The routine's documentation gives the highest IRQL at which it may be called. The call is carried out and the run goes on.";
@@ -161,10 +161,10 @@ rules! {
         "The driver is gone and the link still leads to its device name; loading it again would fail.";
     DeviceDeletedTwice, "device.deleted-twice", Hard,
         "an object that is no device object was deleted",
-        "The pointer given to IoDeleteDevice is no live device object: most likely it was deleted before.";
+        "The pointer is no live device object: most likely it was deleted before.";
     DriverBugCheck, "driver.bug-check", Hard,
         "the driver stopped the machine",
-        "The driver called KeBugCheck or KeBugCheckEx.";
+        "The driver itself called for a bug check.";
     DriverRaise, "driver.unhandled-exception", Hard,
         "an exception was raised that nobody handled",
         "A routine that raises on failure did, and no handler was there.";

@@ -44,7 +44,8 @@ fn allocate_by_flags(session: &Session, call: &Call<'_>, parameters: &[Parameter
     let flags = PoolFlags::from_bits_retain(call.argument(0)?);
     let size = call.size(1)?;
     let tag = call.tag(2)?;
-    let on_failure = if flags.contains(PoolFlags::RAISE_ON_FAILURE) { OnFailure::Raise } else { OnFailure::ReturnNull };
+    let on_failure =
+        if flags.contains(PoolFlags::RAISE_ON_FAILURE) { OnFailure::Raise } else { OnFailure::ReturnNull };
     let invalid = || fail(on_failure, NtStatus::INVALID_PARAMETER);
     let Some(kind) = flags.kind() else { return invalid() };
     if tag == Tag(0) || !parameters.iter().all(|parameter| parameter.is_satisfiable(kind)) {
@@ -55,7 +56,8 @@ fn allocate_by_flags(session: &Session, call: &Call<'_>, parameters: &[Parameter
         // UNCONFIRMED POOL-038: our choice. The finding has been made; the request fails.
         return invalid();
     }
-    let contents = if flags.contains(PoolFlags::UNINITIALIZED) { Contents::Uninitialized } else { Contents::Zeroed };
+    let contents =
+        if flags.contains(PoolFlags::UNINITIALIZED) { Contents::Uninitialized } else { Contents::Zeroed };
     let quota = flags.contains(PoolFlags::USE_QUOTA);
     finish(session.allocate(call, &Wanted { size, kind, tag, contents, quota }), on_failure)
 }
@@ -145,16 +147,25 @@ fn allocate_by_type(session: &Session, call: &Call<'_>, request: &Legacy) -> Ans
         session.report(call, &violation, &format!("pool type {number}, which must succeed, was asked for"));
     }
     session.check_allocation(call, kind, u64::from(number), size);
-    let contents = if pool_type.has(PoolType::ZERO_ALLOCATION) { Contents::Zeroed } else { Contents::Uninitialized };
+    let contents =
+        if pool_type.has(PoolType::ZERO_ALLOCATION) { Contents::Zeroed } else { Contents::Uninitialized };
     finish(session.allocate(call, &Wanted { size, kind, tag, contents, quota }), on_failure)
 }
 
 fn unless_raising(pool_type: PoolType) -> OnFailure {
-    if pool_type.has(PoolType::RAISE_IF_ALLOCATION_FAILURE) { OnFailure::Raise } else { OnFailure::ReturnNull }
+    if pool_type.has(PoolType::RAISE_IF_ALLOCATION_FAILURE) {
+        OnFailure::Raise
+    } else {
+        OnFailure::ReturnNull
+    }
 }
 
 fn unless_failing(pool_type: PoolType) -> OnFailure {
-    if pool_type.has(PoolType::QUOTA_FAIL_INSTEAD_OF_RAISE) { OnFailure::ReturnNull } else { OnFailure::Raise }
+    if pool_type.has(PoolType::QUOTA_FAIL_INSTEAD_OF_RAISE) {
+        OnFailure::ReturnNull
+    } else {
+        OnFailure::Raise
+    }
 }
 
 pub(super) fn ExAllocatePool(session: &Session, call: &Call<'_>) -> Answer {

@@ -73,7 +73,9 @@ fn acquire(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(
     };
     session.spin_locks.acquire(lock, level).map_err(|violation| Stop::Crime {
         violation,
-        message: format!("the spin lock at {lock} (now {held:#x}) was acquired by the processor that holds it"),
+        message: format!(
+            "the spin lock at {lock} (now {held:#x}) was acquired by the processor that holds it"
+        ),
     })?;
     memory::write(lock, 1_u64)?;
     Ok(())

@@ -11,7 +11,7 @@ use crate::stop::{Answer, Stop};
 use ntpool_abi::Mdl;
 use ntpool_finding::LimitKind;
 use ntpool_memory::mdl::{self, Backing, MdlError};
-use ntpool_types::{BugCheck, BugCheckCode, Bytes, Pfn, PoolKind, Rule, VirtualAddress, Violation};
+use ntpool_types::{BugCheck, BugCheckCode, Bytes, Pfn, PoolKind, Rule, Violation, VirtualAddress};
 
 pub(super) fn MmGetSystemRoutineAddress(session: &Session, call: &Call<'_>) -> Answer {
     let name = Counted::read(call.address(0)?)?.units()?;

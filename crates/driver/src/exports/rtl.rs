@@ -181,7 +181,8 @@ pub(super) fn RtlEqualUnicodeString(_: &Session, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn RtlPrefixUnicodeString(_: &Session, call: &Call<'_>) -> Answer {
-    let (prefix, text) = (Counted::read(call.address(0)?)?.units()?, Counted::read(call.address(1)?)?.units()?);
+    let (prefix, text) =
+        (Counted::read(call.address(0)?)?.units()?, Counted::read(call.address(1)?)?.units()?);
     Ok(u64::from(unicode::starts_with(&text, &prefix, call.u8(2)? != 0)))
 }
 
@@ -207,8 +208,13 @@ pub(super) fn RtlUpcaseUnicodeChar(_: &Session, call: &Call<'_>) -> Answer {
 /// Takes a buffer for a converted string from the pool; the driver frees it with the string.
 fn allocate_buffer(session: &Session, call: &Call<'_>, size: u16) -> Option<VirtualAddress> {
     let size = Bytes(u64::from(size));
-    let wanted =
-        Wanted { size, kind: PoolKind::Paged, tag: STRING_TAG, contents: Contents::Uninitialized, quota: false };
+    let wanted = Wanted {
+        size,
+        kind: PoolKind::Paged,
+        tag: STRING_TAG,
+        contents: Contents::Uninitialized,
+        quota: false,
+    };
     session.allocate(call, &wanted)
 }
 
@@ -230,7 +236,8 @@ fn destination(session: &Session, call: &Call<'_>, needed: u16) -> Result<Result
 }
 
 pub(super) fn RtlUpcaseUnicodeString(session: &Session, call: &Call<'_>) -> Answer {
-    let source: Vec<u16> = Counted::read(call.address(1)?)?.units()?.into_iter().map(unicode::upcase).collect();
+    let source: Vec<u16> =
+        Counted::read(call.address(1)?)?.units()?.into_iter().map(unicode::upcase).collect();
     let length = 2 * source.len() as u16;
     match destination(session, call, length)? {
         Err(why) => status(why),

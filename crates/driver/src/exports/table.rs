@@ -219,7 +219,10 @@ pub fn markdown() -> String {
     let mut dlls: Vec<&str> = TABLE.iter().map(|export| export.dll).collect();
     dlls.dedup();
     for dll in dlls {
-        let _ = write!(page, "\n## {dll}\n\n| routine | highest IRQL | grade | can fail | deviation |\n|---|---|---|---|---|\n");
+        let _ = write!(
+            page,
+            "\n## {dll}\n\n| routine | highest IRQL | grade | can fail | deviation |\n|---|---|---|---|---|\n"
+        );
         for export in TABLE.iter().filter(|export| export.dll == dll) {
             let _ = writeln!(
                 page,

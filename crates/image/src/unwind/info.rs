@@ -126,7 +126,7 @@ pub struct UnwindInfo<'image> {
 impl<'image> UnwindInfo<'image> {
     /// Decodes the information at `rva` and checks all of it except the chained entry.
     pub(super) fn read(mapping: &'image Mapping, rva: u32) -> Result<UnwindInfo<'image>, UnwindInfoFault> {
-        if rva % 4 != 0 {
+        if !rva.is_multiple_of(4) {
             return Err(UnwindInfoFault::Misaligned);
         }
         let bytes = mapping.backed(u64::from(rva));
@@ -189,7 +189,7 @@ impl<'image> UnwindInfo<'image> {
     /// Where version 2 says the epilogues of a function that ends at `end` are; addresses relative to the image.
     ///
     /// The first descriptor gives the bytes of each epilogue, and whether one lies at the function's very end. Each
-    /// further one gives how far before the end another begins; an empty one fills a pair up.
+    /// further one gives how far before the end another begins; one of no distance fills a pair up.
     pub fn epilogues(&self, end: u32) -> impl Iterator<Item = Range<u32>> + use<'image> {
         let mut descriptors = self
             .codes()
@@ -204,7 +204,8 @@ impl<'image> UnwindInfo<'image> {
         };
         let others = descriptors
             .filter(|descriptor| (descriptor >> 8) as u8 & 0xF == EPILOGUE)
-            .map(|descriptor| u32::from(descriptor & 0xFF) | u32::from(descriptor >> 12) << 8);
+            .map(|descriptor| u32::from(descriptor & 0xFF) | u32::from(descriptor >> 12) << 8)
+            .filter(|&distance| distance != 0);
         at_end.then_some(size).into_iter().chain(others).map(move |distance| {
             let start = end.saturating_sub(distance);
             start..start.saturating_add(size)

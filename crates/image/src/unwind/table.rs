@@ -93,7 +93,7 @@ impl<'image> UnwindTable<'image> {
 /// Checks the function table and everything it leads to.
 pub(crate) fn check(mapping: &Mapping, place: Option<Directory>) -> Result<(), ImageError> {
     let Some(place) = place else { return Ok(()) };
-    if place.size as usize % ENTRY != 0 {
+    if !(place.size as usize).is_multiple_of(ENTRY) {
         return Err(ImageError::FunctionTableSize(place.size));
     }
     let bytes = mapping.table("the function table", place.rva, u64::from(place.size))?;

@@ -205,8 +205,8 @@ fn pool_156_an_address_that_was_never_in_a_pool_is_0x42() {
 #[test]
 fn vrf_081_an_address_of_the_pools_metadata_is_0x43() {
     let world = World::plain();
-    let metadata = world.metadata.base.as_ptr().addr() as u64;
-    for address in [metadata, metadata + world.metadata.size.0 - 1].map(VirtualAddress) {
+    let metadata = world.metadata_base.0;
+    for address in [metadata, metadata + world.metadata_size.0 - 1].map(VirtualAddress) {
         let violation = refuse_untagged(&world, address);
         assert_eq!(violation, stop(Rule::PoolForeignFree, [0x43, address.0, 0, 0], address));
     }

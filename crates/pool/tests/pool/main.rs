@@ -4,6 +4,7 @@ mod contents;
 mod frees;
 mod geometry;
 mod history;
+mod layout;
 mod limits;
 mod refusal;
 mod tags;

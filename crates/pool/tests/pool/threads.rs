@@ -20,10 +20,10 @@ fn one_thread(world: &World, me: usize, shared: &Mutex<Vec<Block>>) {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let draw = state >> 33;
         let kind = PoolKind::ALL[(draw % 3) as usize];
-        let size = if draw % 16 == 0 { 4097 + draw % 20_000 } else { draw % 700 };
-        let block = world.allocate_tagged(kind, size, if draw % 2 == 0 { TAG } else { mine });
+        let size = if draw.is_multiple_of(16) { 4097 + draw % 20_000 } else { draw % 700 };
+        let block = world.allocate_tagged(kind, size, if draw.is_multiple_of(2) { TAG } else { mine });
         fill(&block, mark);
-        if draw % 7 == 0 {
+        if draw.is_multiple_of(7) {
             // Others may free it: the counts of one tag then come from several shards.
             shared.lock().expect("nobody panicked").push(block);
         } else {
@@ -35,7 +35,7 @@ fn one_thread(world: &World, me: usize, shared: &Mutex<Vec<Block>>) {
             assert_eq!(world.free_tagged(block.address, block.tag), Ok(block));
         }
         let foreign = shared.lock().expect("nobody panicked").pop();
-        if let Some(block) = foreign.filter(|_| draw % 3 == 0) {
+        if let Some(block) = foreign.filter(|_| draw.is_multiple_of(3)) {
             assert_eq!(world.free_tagged(block.address, block.tag), Ok(block));
         } else {
             shared.lock().expect("nobody panicked").extend(foreign);

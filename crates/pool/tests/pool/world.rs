@@ -140,7 +140,8 @@ impl Default for Options {
 pub struct World {
     pub pool: Pool<Computer>,
     pub config: Config,
-    pub metadata: MetadataReservation,
+    pub metadata_base: VirtualAddress,
+    pub metadata_size: Bytes,
     memory: Memory,
 }
 
@@ -172,12 +173,12 @@ impl World {
             committed: Default::default(),
             commits: AtomicU64::new(0),
             refusals: options.refusals,
-            shards: (0..options.shards).map(|_| Mutex::new(())).collect(),
+            shards: (0..=options.shards).map(|_| Mutex::new(())).collect(),
         };
         // SAFETY: 1. the reservation is zeroed, page aligned, of the size asked for, and freed after the pool;
         // 2. the regions are writable, exposed, and used through `fill` and `bytes` only.
         let pool = unsafe { Pool::new(computer, config, metadata) };
-        World { pool, config, metadata, memory }
+        World { pool, config, metadata_base: VirtualAddress(start + PAGE_SIZE.0), metadata_size, memory }
     }
 
     pub fn plain() -> World {
