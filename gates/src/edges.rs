@@ -25,9 +25,9 @@ const ONLY: [(&str, &[&str]); 7] = [
     ("ntpool-finding", &["ntpool-types"]),
     // A report can be drawn wherever a finding can be read.
     ("ntpool-report", &["ntpool-finding"]),
-    // Beside the stack: drivers for tests, and the gates.
+    // Beside the stack: drivers for tests, and the gates, which write pages from the tables of rules and exports.
     ("ntpool-drivers", &["ntpool-types", "ntpool-finding"]),
-    ("ntpool-gates", &["ntpool-types"]),
+    ("ntpool-gates", &["ntpool-types", "ntpool-driver"]),
 ];
 
 /// The crate of misbehaving drivers, and those whose tests may use it.

@@ -8,6 +8,7 @@
 pub mod coverage;
 pub mod edges;
 pub mod expected;
+pub mod exports;
 pub mod files;
 pub mod names;
 pub mod rows;

@@ -1,7 +1,7 @@
 //! The command line of the gates.
 
 use ntpool_gates::edges::Package;
-use ntpool_gates::{Problem, Tree, coverage, edges, expected, files, names, rules, unsafe_modules};
+use ntpool_gates::{Problem, Tree, coverage, edges, expected, exports, files, names, rules, unsafe_modules};
 use std::process::{Command, ExitCode};
 use std::{env, error, fs, path::Path};
 
@@ -29,13 +29,14 @@ fn main() -> ExitCode {
 fn check() -> Result<bool, Box<dyn error::Error>> {
     let (packages, root) = workspace()?;
     let tree = Tree::load(Path::new(&root))?;
-    let gates: [(&str, Vec<Problem>); 7] = [
+    let gates: [(&str, Vec<Problem>); 8] = [
         ("edges", edges::check(&packages, &tree)),
         ("names", names::check(&tree)),
         ("unsafe", unsafe_modules::check(&tree)),
         ("expected", expected::check(&tree)),
         ("coverage", coverage::check(&tree)),
         ("rules", rules::check(&tree)),
+        ("exports", exports::check(&tree)),
         ("files", files::check(&tree)),
     ];
     for (gate, problems) in &gates {
@@ -56,9 +57,12 @@ fn write() -> Result<bool, Box<dyn error::Error>> {
     let (_, root) = workspace()?;
     let tree = Tree::load(Path::new(&root))?;
     let mut complete = true;
-    for (path, generated) in
-        [(coverage::PATH, coverage::generate(&tree)), (rules::PATH, Ok(rules::generate()))]
-    {
+    let pages = [
+        (coverage::PATH, coverage::generate(&tree)),
+        (rules::PATH, Ok(rules::generate())),
+        (exports::PATH, Ok(ntpool_driver::exports::markdown())),
+    ];
+    for (path, generated) in pages {
         match generated {
             Ok(text) => {
                 let file = Path::new(&root).join(path);

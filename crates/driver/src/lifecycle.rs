@@ -67,7 +67,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
     let physical = Rc::new(PhysicalMemory::new(Bytes(order.memory))?);
     let pool = physical::new_pool(&physical)?;
     processor_area::prepare(THREAD_OBJECT)?;
-    let kernel_stack = layout::kernel_stack(0, Bytes(u64::from(KERNEL_STACK_SIZE)));
+    let kernel_stack = layout::kernel_stack(0, Bytes(KERNEL_STACK_SIZE));
     physical.map(
         kernel_stack.base,
         kernel_stack.size.pages_rounded_up(),

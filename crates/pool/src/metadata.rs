@@ -133,12 +133,18 @@ const _: () = assert!(PAGE_SIZE.0.is_multiple_of(ALIGNMENT));
 pub(crate) mod tests {
     use super::*;
     use std::alloc::{Layout, alloc_zeroed};
+    use std::sync::Mutex;
+    use std::vec::Vec;
 
-    /// A carver of fresh memory, which is never given back.
-    pub(crate) fn leaked(size: Bytes) -> Carver {
+    /// Every memory given out, so that a leak checker sees that it is kept on purpose.
+    static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+    /// A carver of fresh memory, which lives as long as the process: arrays have no lifetime that could end it.
+    pub(crate) fn fresh(size: Bytes) -> Carver {
         let layout = Layout::from_size_align(size.as_usize(), PAGE_SIZE.as_usize()).expect("a few megabytes");
         // SAFETY: no caller asks for an empty carver.
         let base = NonNull::new(unsafe { alloc_zeroed(layout) }).expect("a few megabytes are there");
+        KEPT.lock().expect("nobody panicked").push(base.as_ptr().expose_provenance());
         // SAFETY: 1. zeroed and page aligned; 2. nobody else knows the memory.
         unsafe { Carver::new(MetadataReservation { base, size }) }
     }
@@ -147,7 +153,7 @@ pub(crate) mod tests {
     fn arrays_take_what_was_tallied_and_begin_at_cache_lines() {
         let size = Tally::new().and::<u16>(3).and::<u64>(0).and::<u32>(17).pages();
         assert_eq!(size, Some(PAGE_SIZE));
-        let mut carver = leaked(PAGE_SIZE);
+        let mut carver = fresh(PAGE_SIZE);
         let (three, none, many) = (carver.carve::<u16>(3), carver.carve::<u64>(0), carver.carve::<u32>(17));
         assert_eq!((three.len(), none.len(), many.len()), (3, 0, 17));
         assert_eq!(many.as_ptr().addr() - three.as_ptr().addr(), 64);
@@ -157,7 +163,7 @@ pub(crate) mod tests {
     #[test]
     #[should_panic(expected = "smaller than Config::metadata_size")]
     fn no_array_reaches_behind_the_reservation() {
-        leaked(PAGE_SIZE).carve::<u64>(513);
+        fresh(PAGE_SIZE).carve::<u64>(513);
     }
 
     #[test]

@@ -123,12 +123,12 @@ fn home(tag: Tag) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata::tests::leaked;
+    use crate::metadata::tests::fresh;
 
     #[test]
     fn a_tag_keeps_its_index_and_a_full_table_overflows() {
         let size = TagTable::tally(Tally::new()).pages().expect("it is small");
-        let mut table = TagTable::new(&mut leaked(size));
+        let mut table = TagTable::new(&mut fresh(size));
         let spread = |number: u32| Tag(number.wrapping_mul(0x0101_0101));
         let first: std::vec::Vec<_> = (0..4096).map(|number| table.intern(spread(number))).collect();
         for (number, &index) in (0..).zip(&first) {

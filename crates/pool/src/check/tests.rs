@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::metadata::Tally;
-use crate::metadata::tests::leaked;
+use crate::metadata::tests::fresh;
 use crate::{Claim, Config, Contents, NoMemory, PageSource, Region, Request};
 use ntpool_types::{PAGE_SIZE, PageCount, Pfn, Tag};
 
@@ -47,7 +47,7 @@ impl Engine {
         };
         let tally = Shards::tally(Central::tally(Tally::new(), &config.regions), 1);
         assert_eq!(tally.pages(), Some(config.metadata_size()));
-        let mut carver = leaked(config.metadata_size());
+        let mut carver = fresh(config.metadata_size());
         let central = Central::new(&mut carver, &config, VirtualAddress(BASE - PAGE_SIZE.0), PAGE_SIZE);
         let mut engine = Engine { central, shards: Shards::new(&mut carver, 1) };
         let freed = [16, 16, 16].map(|size| engine.allocate(size))[2];
