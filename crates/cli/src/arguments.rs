@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::size::parse_size;
+use crate::size::parse_memory;
 use clap::{Args, Parser, Subcommand};
 use ntpool_report::Format;
 use ntpool_types::Bytes;
@@ -49,7 +49,7 @@ pub struct RunOptions {
     pub seed: u64,
 
     /// The machine's memory, from 16M to 32G.
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "256M")]
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory, default_value = "256M")]
     pub memory: Bytes,
 
     /// How many seconds the driver may run before it counts as an endless loop.

@@ -9,6 +9,7 @@ mod size;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// The exit status for a command line, a file or an output that can't be used.
@@ -24,8 +25,13 @@ fn main() -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(message) => {
-            eprintln!("ntpool: {message}");
+            say(&format!("ntpool: {message}"));
             ExitCode::from(UNUSABLE)
         }
     }
+}
+
+/// Writes a line to the standard error. Whoever closed it does not want to know, and that is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

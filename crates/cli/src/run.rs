@@ -19,7 +19,7 @@ pub fn run(options: &RunOptions) -> Result<u8, String> {
         None => Driver::sample(),
     };
     if driver.is_sample() && !options.quiet {
-        eprintln!("no driver was named: running the embedded sample, which has three planted faults");
+        crate::say("no driver was named: running the embedded sample, which has three planted faults");
     }
     // Everything that can be refused is refused before the driver runs.
     let mut debug_output = options.debug_output.as_deref().map(Output::create).transpose()?;
@@ -28,47 +28,44 @@ pub fn run(options: &RunOptions) -> Result<u8, String> {
         .iter()
         .map(|target| Output::create(&target.path).map(|output| (target.format, output)))
         .collect::<Result<Vec<_>, String>>()?;
-    let outcome = watch(options, &driver, debug_output.as_mut())?;
+    let (outcome, printed) = watch(options, &driver, debug_output.as_mut())?;
+    // One output that fails does not keep the report from the others.
+    let mut results = vec![printed];
     for (format, output) in &mut reports {
-        output.write(render(&outcome, *format, Style { colour: false, width: WIDTH }).as_bytes())?;
+        let text = render(&outcome, *format, Style { colour: false, width: WIDTH });
+        results.push(output.write(text.as_bytes()));
     }
     if !options.quiet {
-        show(&outcome, options)?;
+        results.push(show(&outcome, options));
     }
+    results.into_iter().collect::<Result<(), String>>()?;
     Ok(outcome.exit_status() as u8)
 }
 
+/// Runs the driver; the outcome, and whether what the driver printed could be written.
 fn watch(
     options: &RunOptions,
     driver: &Driver,
     mut debug_output: Option<&mut Output>,
-) -> Result<Outcome, String> {
+) -> Result<(Outcome, Result<(), String>), String> {
     let machine = Machine::new()
         .seed(options.seed)
         .memory(options.memory)
         .timeout(Duration::from_secs(options.timeout));
     let mut progress = Progress::new(driver.name(), options.quiet);
-    let mut failed = None;
+    let mut printed = Ok(());
     let outcome = machine.run_watched(driver, &mut |event: Event<'_>| match event {
         Event::Waiting { phase, elapsed } => progress.update(phase, elapsed),
         Event::Debug(line) => {
             if let Some(output) = &mut debug_output
-                && let Err(error) = output.write(line.text.as_bytes())
+                && printed.is_ok()
             {
-                failed.get_or_insert(error);
+                printed = output.write(line.text.as_bytes());
             }
         }
     });
     progress.clear();
-    let outcome = outcome.map_err(|error| error.to_string())?;
-    match failed {
-        // The report is worth more than the exit status: it is shown before the failure ends the run.
-        Some(error) => {
-            show(&outcome, options)?;
-            Err(error)
-        }
-        None => Ok(outcome),
-    }
+    Ok((outcome.map_err(|error| error.to_string())?, printed))
 }
 
 fn show(outcome: &Outcome, options: &RunOptions) -> Result<(), String> {

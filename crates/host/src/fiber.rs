@@ -78,7 +78,9 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 struct KernelSlot {
     kernel: *const (dyn Kernel + 'static),
-    trap: Cell<Option<Exit>>,
+    exit: Cell<Option<Exit>>,
+    /// The driver's stack pointer while an import is being served: what lies above belongs to the driver.
+    stack_pointer: Cell<u64>,
 }
 
 /// What `enter` returns: the routine's value, and whether the fiber was given up.
@@ -186,6 +188,7 @@ unsafe extern "sysv64" fn serve(index: u32, frame: *mut ImportFrame) -> u64 {
     let mut registers = Registers { instruction: frame.return_address, general: frame.general, flags: 0 };
     // As the caller will see it after the return.
     registers.general[register::RSP] += 8;
+    slot(|slot| slot.stack_pointer.set(frame.general[register::RSP]));
     let verdict = with_kernel(|kernel| kernel.import(index, &registers));
     let interrupted = INTERRUPTED.swap(false, Ordering::Relaxed);
     match verdict {
@@ -221,7 +224,7 @@ pub(crate) fn with_kernel<R>(use_it: impl FnOnce(&dyn Kernel) -> R) -> R {
 
 /// Says why the fiber is about to be given up.
 pub(crate) fn set_exit(exit: Exit) {
-    slot(|slot| slot.trap.set(Some(exit)));
+    slot(|slot| slot.exit.set(Some(exit)));
 }
 
 /// Whether driver code is running or waiting for an import.
@@ -313,16 +316,28 @@ impl KernelFiber {
         // SAFETY: only the lifetime changes; the pointer is dropped before this call returns.
         let kernel =
             unsafe { std::mem::transmute::<*const dyn Kernel, *const (dyn Kernel + 'static)>(kernel) };
-        let mut slot = KernelSlot { kernel, trap: Cell::new(None) };
+        let top = self.free_top();
+        let mut slot = KernelSlot { kernel, exit: Cell::new(None), stack_pointer: Cell::new(top) };
         let outer = KERNEL.swap(&raw mut slot, Ordering::Relaxed);
         // SAFETY: the stack is mapped and belongs to this fiber; `enter` comes back once, whatever the routine does,
         // because a trap in driver code ends at `ntpool_fiber_abandon`.
-        let left = unsafe { enter(routine.0, &raw const arguments, self.stack.end().0) };
+        let left = unsafe { enter(routine.0, &raw const arguments, top) };
         KERNEL.store(outer, Ordering::Relaxed);
         match left.abandoned {
             0 => Exit::Returned(left.value),
-            _ => slot.trap.take().expect("a fiber is given up for a reason"),
+            _ => slot.exit.take().expect("a fiber is given up for a reason"),
         }
+    }
+
+    /// Where a call's stack begins: at the top, or below what the driver uses when one of its imports calls it back.
+    fn free_top(&self) -> u64 {
+        if is_running() {
+            let inner = slot(|slot| slot.stack_pointer.get());
+            if self.stack.contains(VirtualAddress(inner)) {
+                return inner & !0xF;
+            }
+        }
+        self.stack.end().0
     }
 
     fn stack_used(&self) -> u64 {

@@ -5,6 +5,8 @@ use ntpool_finding::DriverRecord;
 use ntpool_image::{Image, ImageError};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The sample driver, with its debug information.
@@ -27,8 +29,6 @@ pub enum DriverError {
     TooLarge {
         /// Its path.
         path: PathBuf,
-        /// Its length in bytes.
-        length: u64,
     },
     /// The file is no image of a 64-bit Windows driver.
     Image {
@@ -43,8 +43,8 @@ impl fmt::Display for DriverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DriverError::Unreadable { path, cause } => write!(f, "cannot read {}: {cause}", path.display()),
-            DriverError::TooLarge { path, length } => {
-                write!(f, "{} has {length} bytes; a driver has at most {LARGEST_FILE}", path.display())
+            DriverError::TooLarge { path } => {
+                write!(f, "{} is no driver: it is larger than {LARGEST_FILE} bytes", path.display())
             }
             DriverError::Image { path, cause } => write!(f, "cannot load {}: {cause}", path.display()),
         }
@@ -59,6 +59,19 @@ impl std::error::Error for DriverError {
             DriverError::TooLarge { .. } => None,
         }
     }
+}
+
+/// A file's bytes, or `None` when there are too many.
+///
+/// What a file says of its length is not enough: a device or a pipe says nothing and may never end.
+fn read(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let file = File::open(path)?;
+    if file.metadata()?.len() > LARGEST_FILE {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= LARGEST_FILE).then_some(bytes))
 }
 
 /// A driver whose image has been checked: it can be loaded.
@@ -78,15 +91,12 @@ impl Driver {
     /// When the file can't be read or is no image of a 64-bit Windows driver.
     pub fn from_file(path: &Path) -> Result<Driver, DriverError> {
         let unreadable = |cause| DriverError::Unreadable { path: path.to_owned(), cause };
-        let length = std::fs::metadata(path).map_err(unreadable)?.len();
-        if length > LARGEST_FILE {
-            return Err(DriverError::TooLarge { path: path.to_owned(), length });
-        }
-        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let bytes =
+            read(path).map_err(unreadable)?.ok_or_else(|| DriverError::TooLarge { path: path.to_owned() })?;
         let image =
             Image::parse(bytes).map_err(|cause| DriverError::Image { path: path.to_owned(), cause })?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let symbols = std::fs::read(path.with_extension("pdb")).ok();
+        let symbols = read(&path.with_extension("pdb")).ok().flatten();
         Ok(Driver { name, path: Some(path.to_string_lossy().into_owned()), image, symbols })
     }
 

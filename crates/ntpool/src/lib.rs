@@ -30,4 +30,5 @@ pub use ntpool_finding::{
     Phase, Role, SCHEMA, SCHEMA_VERSION, Stack, Status, TagUsage,
 };
 pub use ntpool_host::HostError;
+pub use ntpool_host::physical::{LEAST_MEMORY, MOST_MEMORY};
 pub use supervision::{Event, Watcher};

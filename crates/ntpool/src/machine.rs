@@ -89,6 +89,9 @@ impl Machine {
         if self.memory != DEFAULT_MEMORY {
             command += &format!(" --memory {}", self.memory.0);
         }
+        if self.timeout != DEFAULT_TIMEOUT {
+            command += &format!(" --timeout {}", self.timeout.as_millis().div_ceil(1000));
+        }
         command
     }
 }
@@ -117,5 +120,7 @@ mod tests {
     fn the_command_that_repeats_a_run_names_what_is_not_ordinary() {
         let machine = Machine::new().seed(42).memory(Bytes::mib(64));
         assert_eq!(machine.repeat(&Driver::sample()), "ntpool run --seed 42 --memory 67108864");
+        let machine = Machine::new().timeout(Duration::from_millis(1500));
+        assert_eq!(machine.repeat(&Driver::sample()), "ntpool run --seed 1 --timeout 2");
     }
 }

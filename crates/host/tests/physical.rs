@@ -1,0 +1,81 @@
+//! Physical memory, its mappings, and the pool on top of them.
+//!
+//! One process has one arena, so this is one story in one test.
+#![forbid(unsafe_code)]
+
+use ntpool_host::layout::{DIRECT_MAP, IMAGES, NONPAGED_POOL, PAGED_POOL};
+use ntpool_host::physical::{self, PhysicalMemory};
+use ntpool_host::{arena, guarded, trap};
+use ntpool_memory::{FrameUse, Protection};
+use ntpool_pool::{Claim, Contents, Request};
+use ntpool_types::{Bytes, PAGE_SIZE, PageCount, Pfn, PoolKind, Tag, VirtualAddress};
+use std::rc::Rc;
+
+fn read(address: VirtualAddress) -> u8 {
+    let mut byte = [0];
+    guarded::read(address, &mut byte).unwrap();
+    byte[0]
+}
+
+fn direct(memory: &PhysicalMemory, address: VirtualAddress) -> VirtualAddress {
+    VirtualAddress(DIRECT_MAP.base.0 + memory.translate(address).unwrap().0)
+}
+
+#[test]
+fn frames_have_two_views_and_come_back_zeroed_and_the_pool_lives_on_them() {
+    trap::install(|_, _, _| ()).unwrap();
+    assert!(
+        arena::map_anonymous(IMAGES.base, PAGE_SIZE, Protection::Read).is_err(),
+        "nothing is reserved yet"
+    );
+    arena::reserve().unwrap();
+    assert!(arena::reserve().is_err(), "the addresses are taken");
+    for size in [Bytes::mib(15), Bytes::mib(64 * 1024)] {
+        let error = PhysicalMemory::new(size).err().unwrap().to_string();
+        assert!(error.contains(&size.to_string()) && error.contains("between"), "{error}");
+    }
+    let memory = Rc::new(PhysicalMemory::new(Bytes::mib(16)).unwrap());
+    assert_eq!(memory.highest_frame(), Pfn(4095));
+    assert_eq!(memory.translate(DIRECT_MAP.base), None, "frame 0 is a hole");
+
+    // Two views of one frame.
+    let page = IMAGES.base;
+    memory.map(page, PageCount(2), Protection::ReadWrite, FrameUse::Image).unwrap();
+    assert!(memory.map(page, PageCount(1), Protection::ReadWrite, FrameUse::Image).is_err(), "occupied");
+    guarded::write(page, &[0xA5]).unwrap();
+    let view = direct(&memory, page);
+    assert_eq!(read(view), 0xA5);
+    guarded::write(view, &[0x5A]).unwrap();
+    assert_eq!(read(page), 0x5A);
+
+    // A protection holds in its own view only, and an unmapped page is gone.
+    memory.protect(page, PageCount(1), Protection::Read).unwrap();
+    assert!(guarded::write(page, &[1]).is_err());
+    guarded::write(view, &[0x66]).unwrap();
+    memory.unmap(page, PageCount(1)).unwrap();
+    assert!(guarded::read(page, &mut [0]).is_err());
+    assert_eq!(memory.translate(page), None);
+    assert_eq!(read(view), 0, "a freed frame is zeroed");
+    assert!(memory.unmap(page, PageCount(1)).is_err());
+
+    // The pool: blocks in the windows of their kinds, limited by three quarters of memory.
+    let pool = physical::new_pool(&memory).unwrap();
+    let tag = Tag::from_text(*b"Test");
+    let allocate = |size, kind| pool.allocate(Request { size, kind, tag, contents: Contents::Zeroed });
+    let block = allocate(Bytes(96), PoolKind::NonPaged).unwrap();
+    assert!(NONPAGED_POOL.contains(block.address));
+    guarded::write(block.address, &[7; 96]).unwrap();
+    assert_eq!(read(direct(&memory, block.address)), 7);
+    let paged = allocate(Bytes(96), PoolKind::Paged).unwrap();
+    assert!(PAGED_POOL.contains(paged.address));
+    assert!(allocate(Bytes::mib(13), PoolKind::NonPaged).is_err(), "more than three quarters");
+    let mut held = Vec::new();
+    while let Ok(block) = allocate(PAGE_SIZE, PoolKind::NonPaged) {
+        held.push(block.address);
+    }
+    assert!((2000..3072).contains(&held.len()), "{} pages", held.len());
+    for address in held.into_iter().chain([block.address, paged.address]) {
+        pool.free(Claim { address, tag: Some(tag) }).unwrap();
+    }
+    pool.check().unwrap();
+}
