@@ -16,6 +16,7 @@ impl Session {
         match exit {
             Exit::Returned(value) => return Some(value),
             Exit::Stopped => match self.stop.take() {
+                Some((Stop::CallBack(exit), _)) => return self.outcome_of(*exit),
                 Some((stop, registers)) => self.report_stop(stop, &registers),
                 None => unreachable!("a fiber is stopped by an import that says why"),
             },
@@ -32,6 +33,7 @@ impl Session {
                 Draft::new(violation.rule, Some(violation.bug_check), message)
             }
             Stop::Fault(fault) => self.explain_fault(&fault, false, registers, false),
+            Stop::CallBack(exit) => unreachable!("the reason of {exit:?} was looked at first"),
             Stop::BugCheck(bug_check) => draft_bug_check(bug_check),
             Stop::Raise(status) => {
                 let stop = unhandled_exception(status, VirtualAddress(registers.instruction));
@@ -114,7 +116,7 @@ impl Session {
         };
         let message = match violation.rule {
             Rule::StackOverflow => {
-                format!("the kernel stack of {} was used up", self.kernel_stack.size)
+                format!("the kernel stack of {} was used up", self.fiber.stack().size)
             }
             Rule::MemoryIrql => format!("{cause} was {deed} at {}", fault.irql),
             _ => format!("{cause} was {deed}"),
@@ -220,7 +222,7 @@ impl AddressMap for Session {
                 Occupant::LivePool(block)
             };
         }
-        if self.kernel_stack.contains(address) {
+        if self.fiber.stack().contains(address) {
             return Occupant::Stack;
         }
         if layout::STACKS.contains(address) {

@@ -63,8 +63,8 @@ fn run(image: Vec<u8>, reporter: Reporter) -> Result<(), HostError> {
     let order = receive_order(reporter)?;
     let image = Image::parse(image).map_err(|error| HostError::plain(format!("load the image: {error}")))?;
     trap::install(reporter::ANNOUNCE_CRASH)?;
-    let prepared = lifecycle::prepare(order, image, reporter)?;
-    lifecycle::run_confined(&prepared)
+    let session = lifecycle::prepare(order, image, reporter)?;
+    lifecycle::run_confined(&session)
 }
 
 fn receive_order(reporter: Reporter) -> Result<Order, HostError> {

@@ -52,17 +52,11 @@ fn derived(seed: u64, purpose: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A session that is ready to enter its driver, and the fiber to do it on.
-pub(crate) struct Prepared {
-    pub(crate) session: Session,
-    pub(crate) fiber: KernelFiber,
-}
-
 /// Builds the machine, loads the image and binds its imports.
 ///
 /// # Errors
 /// When Linux does not provide what the machine needs.
-pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<Prepared, HostError> {
+pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<Session, HostError> {
     arena::reserve()?;
     let physical = Rc::new(PhysicalMemory::new(Bytes(order.memory))?);
     let pool = physical::new_pool(&physical)?;
@@ -108,7 +102,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         image,
         bindings,
         thunks: THUNKS,
-        kernel_stack,
+        fiber,
         registry_path,
         registry_path_freed: Cell::new(false),
         phase: Cell::new(Phase::Load),
@@ -119,7 +113,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         .fill_in(&places)
         .map_err(|fault| HostError::plain(format!("write the driver's surroundings at {}", fault.address)))?;
     session.image.protect(&session.physical)?;
-    Ok(Prepared { session, fiber })
+    Ok(session)
 }
 
 /// The driver's name without its ending, as its service is called.
@@ -332,8 +326,7 @@ fn counted(units: &[u16], buffer: VirtualAddress) -> UnicodeString {
 }
 
 /// Runs the driver with the process confined.
-pub(crate) fn run_confined(prepared: &Prepared) -> Result<(), HostError> {
+pub(crate) fn run_confined(session: &Session) -> Result<(), HostError> {
     confine::confine()?;
-    let served = prepared.fiber.served_by(&prepared.session);
-    prepared.session.run(&served)
+    session.run(&session.fiber.served_by(session))
 }

@@ -11,10 +11,12 @@ use crate::reporter::Reporter;
 use crate::stop::Stop;
 use ntpool_abi::KUserSharedData;
 use ntpool_finding::{DebugLine, Message, Phase};
-use ntpool_host::fiber::{Kernel, Verdict};
-use ntpool_host::layout::{SHARED_USER_DATA_SHADOW, Window};
+use ntpool_host::fiber::{Kernel, KernelFiber, Verdict};
+use ntpool_host::layout::SHARED_USER_DATA_SHADOW;
 use ntpool_host::physical::{PhysicalMemory, PoolPlatform};
-use ntpool_machine::{Clock, Devices, Instant, ObjectName, Process, Processor, Registers, SpinLocks};
+use ntpool_machine::{
+    Clock, Devices, Exit, Fiber, Instant, ObjectName, Process, Processor, Registers, SpinLocks,
+};
 use ntpool_pool::{Block, Place, Pool};
 use ntpool_types::{Bytes, Irql, Rule, VirtualAddress};
 use ntpool_verifier::{StackTable, Tracker};
@@ -61,7 +63,8 @@ pub struct Session {
     pub(crate) image: LoadedImage,
     pub(crate) bindings: Vec<Binding>,
     pub(crate) thunks: VirtualAddress,
-    pub(crate) kernel_stack: Window,
+    /// The fiber that runs the driver's code, on the only kernel stack.
+    pub(crate) fiber: KernelFiber,
     /// The registry path's buffer, which is gone after DriverEntry.
     pub(crate) registry_path: Block,
     pub(crate) registry_path_freed: Cell<bool>,
@@ -106,6 +109,17 @@ impl Session {
         }
     }
 
+    /// Calls the driver back from one of its own calls, and gives what the routine returned.
+    ///
+    /// # Errors
+    /// The stop to pass on when the routine did not return.
+    pub(crate) fn call_back(&self, routine: VirtualAddress, arguments: [u64; 4]) -> Result<u64, Stop> {
+        match self.fiber.served_by(self).call(routine, arguments) {
+            Exit::Returned(value) => Ok(value),
+            exit => Err(Stop::CallBack(Box::new(exit))),
+        }
+    }
+
     /// The address of the routine at this place of the table of exports.
     pub(crate) fn routine_address(&self, place: usize) -> VirtualAddress {
         VirtualAddress(self.thunks.0 + (place * ntpool_host::fiber::THUNK_SIZE) as u64)
@@ -119,7 +133,7 @@ impl Session {
         if address.is_user() {
             return "a user address".to_owned();
         }
-        if self.kernel_stack.contains(address) {
+        if self.fiber.stack().contains(address) {
             return "on the kernel stack".to_owned();
         }
         if let Some(offset) = self.image.offset_of(address) {
@@ -145,6 +159,8 @@ impl Kernel for Session {
         };
         match answer {
             Ok(value) => Verdict::Return(value),
+            // The innermost reason is the one that counts; it has been kept already.
+            Err(Stop::CallBack(exit)) if *exit == Exit::Stopped => Verdict::Stop,
             Err(stop) => {
                 self.stop.replace(Some((stop, *registers)));
                 Verdict::Stop

@@ -1,7 +1,7 @@
 //! Why a routine of the machine does not return to the driver.
 
 use ntpool_finding::LimitKind;
-use ntpool_machine::Fault;
+use ntpool_machine::{Exit, Fault};
 use ntpool_types::{BugCheck, NtStatus, Violation};
 
 /// Why a routine of the machine does not return to the driver.
@@ -20,6 +20,8 @@ pub enum Stop {
     BugCheck(BugCheck),
     /// The routine raised an exception.
     Raise(NtStatus),
+    /// A routine of the driver's that was called back did not return, for this reason.
+    CallBack(Box<Exit>),
     /// The machine cannot go on, which is not the driver's fault.
     Limit {
         /// What kind of limit.

@@ -102,15 +102,15 @@ pub fn own(name: &str, into: &Path) -> PathBuf {
 pub fn caller_of_nobody(into: &Path) -> PathBuf {
     let path = own("caller", into);
     let mut image = std::fs::read(&path).expect("the image");
-    let (known, unknown) = (b"KeBugCheck\0", b"NoSuchThing");
+    let known = b"KeBugCheck\0";
     let at = image.windows(known.len()).position(|bytes| bytes == known).expect("the import's name");
-    image[at..at + known.len()].copy_from_slice(&[&unknown[..10], b"\0"].concat());
+    image[at..at + NOBODY.len()].copy_from_slice(NOBODY.as_bytes());
     std::fs::write(&path, image).expect("writable");
     path
 }
 
 /// The name under which [`caller_of_nobody`] imports that routine.
-pub const NOBODY: &str = "NoSuchThin";
+pub const NOBODY: &str = "NoSuchName";
 
 /// The one finding of a rule.
 pub fn finding<'a>(outcome: &'a Outcome, rule: &str) -> &'a Finding {
