@@ -12,6 +12,7 @@
 mod allocations;
 mod binding;
 mod call;
+mod contiguous;
 mod devices;
 mod endings;
 pub mod exports;

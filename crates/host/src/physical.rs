@@ -172,6 +172,27 @@ impl PhysicalMemory {
         arena::unmap(first, count.bytes())
     }
 
+    /// Takes frames in a row, none above `highest`, and gives their address in the direct map; `None` when there are
+    /// none.
+    pub fn allocate_contiguous(&self, size: Bytes, highest: PhysicalAddress) -> Option<VirtualAddress> {
+        let count = size.pages_rounded_up();
+        let limits = RunLimits::up_to(highest);
+        let run = self.tables.borrow_mut().frames.allocate_run(count, limits, FrameUse::Contiguous).ok()?;
+        Some(VirtualAddress(DIRECT_MAP.base.0 + run.address().0))
+    }
+
+    /// Frees, and zeroes, what [`allocate_contiguous`](Self::allocate_contiguous) gave for this size; whether it was
+    /// that.
+    pub fn free_contiguous(&self, address: VirtualAddress, size: Bytes) -> bool {
+        let Some(offset) = address.offset_from(DIRECT_MAP.base) else { return false };
+        let run = FrameRun::new(PhysicalAddress(offset.0).frame(), size.pages_rounded_up());
+        let frames = &mut self.tables.borrow_mut().frames;
+        let is_contiguous = run.frames().all(|frame| frames.usage(frame) == FrameUse::Contiguous);
+        is_contiguous
+            && guarded::fill(address, run.count.bytes(), 0).is_ok()
+            && frames.free_run(run).is_ok()
+    }
+
     /// The entry of the page that holds the address, outside the direct map.
     #[must_use]
     pub fn entry(&self, address: VirtualAddress) -> Option<PageEntry> {

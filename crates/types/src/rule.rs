@@ -84,6 +84,9 @@ rules! {
     PoolBadType, "pool.bad-type", Soft,
         "a pool type that no header defines was requested",
         "The POOL_TYPE value is reserved or unknown. The request fails and the run goes on.";
+    MemoryContiguousFree, "memory.contiguous-free", Soft,
+        "an address that is no contiguous memory was freed as such",
+        "Only the address that the allocation of contiguous memory returned may be given back, once. The free is refused and the run goes on.";
     MdlPagedBuffer, "mdl.paged-buffer", Hard,
         "a memory descriptor list for nonpaged memory was built over paged pool",
         "Paged pool may be out on disk, so its frames have to be locked, not just described.";

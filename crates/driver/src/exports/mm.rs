@@ -11,7 +11,7 @@ use crate::stop::{Answer, Stop};
 use ntpool_abi::Mdl;
 use ntpool_finding::LimitKind;
 use ntpool_memory::mdl::{self, Backing, MdlError};
-use ntpool_types::{BugCheck, BugCheckCode, Bytes, Pfn, PoolKind, Rule, Violation, VirtualAddress};
+use ntpool_types::{BugCheck, BugCheckCode, Bytes, Pfn, PhysicalAddress, PoolKind, Rule, Violation, VirtualAddress};
 
 pub(super) fn MmGetSystemRoutineAddress(session: &Session, call: &Call<'_>) -> Answer {
     let name = Counted::read(call.address(0)?)?.units()?;
@@ -21,6 +21,16 @@ pub(super) fn MmGetSystemRoutineAddress(session: &Session, call: &Call<'_>) -> A
 
 pub(super) fn MmGetPhysicalAddress(session: &Session, call: &Call<'_>) -> Answer {
     Ok(session.physical.translate(call.address(0)?).map_or(0, |address| address.0))
+}
+
+pub(super) fn MmAllocateContiguousMemory(session: &Session, call: &Call<'_>) -> Answer {
+    let highest = PhysicalAddress(call.argument(1)?);
+    Ok(session.allocate_contiguous(call, call.size(0)?, highest).map_or(0, |address| address.0))
+}
+
+pub(super) fn MmFreeContiguousMemory(session: &Session, call: &Call<'_>) -> Answer {
+    session.free_contiguous(call, call.address(0)?);
+    Ok(0)
 }
 
 pub(super) fn MmBuildMdlForNonPagedPool(session: &Session, call: &Call<'_>) -> Answer {

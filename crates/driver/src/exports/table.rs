@@ -175,6 +175,8 @@ exports! {
     mm in NTOSKRNL {
         MmGetSystemRoutineAddress: PASSIVE ceiling sure;
         MmGetPhysicalAddress: HIGH ceiling sure;
+        MmAllocateContiguousMemory: DISPATCH ceiling fails;
+        MmFreeContiguousMemory: DISPATCH ceiling sure;
         MmBuildMdlForNonPagedPool: DISPATCH ceiling sure;
     }
     ps in NTOSKRNL {

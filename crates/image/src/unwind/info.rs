@@ -126,6 +126,14 @@ pub struct UnwindInfo<'image> {
 impl<'image> UnwindInfo<'image> {
     /// Decodes the information at `rva` and checks all of it except the chained entry.
     pub(super) fn read(mapping: &'image Mapping, rva: u32) -> Result<UnwindInfo<'image>, UnwindInfoFault> {
+        let info = UnwindInfo::decode(mapping, rva)?;
+        info.check_codes()?;
+        Ok(info)
+    }
+
+    /// Decodes the information at `rva`, whose codes were checked with the table that leads to it: stacks are walked
+    /// at every allocation, too often to check them again.
+    pub(super) fn decode(mapping: &'image Mapping, rva: u32) -> Result<UnwindInfo<'image>, UnwindInfoFault> {
         if !rva.is_multiple_of(4) {
             return Err(UnwindInfoFault::Misaligned);
         }
@@ -159,9 +167,7 @@ impl<'image> UnwindInfo<'image> {
         }
         let frame = (frame & 0xF != 0)
             .then(|| FrameRegister { register: Register::new(frame), offset: u32::from(frame >> 4) * 16 });
-        let info = UnwindInfo { version, prologue_size, frame, handler, chained, slots };
-        info.check_codes()?;
-        Ok(info)
+        Ok(UnwindInfo { version, prologue_size, frame, handler, chained, slots })
     }
 
     fn check_codes(&self) -> Result<(), UnwindInfoFault> {

@@ -85,7 +85,7 @@ impl<'image> UnwindTable<'image> {
     }
 
     fn decode(mapping: &'image Mapping, entry: RuntimeFunction) -> Option<Function<'image>> {
-        let info = UnwindInfo::read(mapping, entry.info).ok()?;
+        let info = UnwindInfo::decode(mapping, entry.info).ok()?;
         Some(Function { begin: entry.begin, end: entry.end, info })
     }
 }
