@@ -130,7 +130,13 @@ impl UnwindTable<'_> {
         }
         let establisher_frame = frame.context.rsp();
         frame.undo_call()?;
-        Ok(Step { function: None, place: Place::Leaf, establisher_frame, handler: None, machine_frame: false })
+        Ok(Step {
+            function: None,
+            place: Place::Leaf,
+            establisher_frame,
+            handler: None,
+            machine_frame: false,
+        })
     }
 
     fn step_function(
