@@ -11,7 +11,7 @@
 /* The system time in the page of shared user data, where drivers read it without a call. */
 #define SYSTEM_TIME ((volatile ULONG64 *)0xFFFFF78000000014ULL)
 
-/* Frames between DriverEntry and the routine that allocates: as many as in a driver that serves a request. */
+/* Frames between DriverEntry and the routine that allocates: about as many as when a driver serves a request. */
 #define DEPTH 8
 
 DRIVER_INITIALIZE DriverEntry;
@@ -128,7 +128,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         Status = Pair(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, Size, TakeNumber(&Name));
     } else if (TakeWord(&Name, "deep")) {
         Size = TakeNumber(&Name);
-        Status = DeepPair(DEPTH, Size, TakeNumber(&Name));
+        Status = DeepPair(DEPTH - 1, Size, TakeNumber(&Name));
     } else if (TakeWord(&Name, "level")) {
         (VOID)TakeNumber(&Name);
         Level(TakeNumber(&Name));

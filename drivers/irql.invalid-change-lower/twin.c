@@ -1,4 +1,4 @@
-/* Lowers the IRQL to where it is, and then to where it was. */
+/* Lowers the IRQL to where it was. */
 #include "kernel.h"
 
 static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
@@ -7,7 +7,6 @@ static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
 
     UNUSED(DriverObject);
     KeRaiseIrql(APC_LEVEL, &OldIrql);
-    KeLowerIrql(APC_LEVEL);
     KeLowerIrql(OldIrql);
 }
 

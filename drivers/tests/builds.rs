@@ -49,13 +49,27 @@ fn check(source: &Source, toolchain: Toolchain, out: &Path, listed: &BTreeSet<St
     imported
 }
 
+/// The drivers that observe: each C file in `rows/` is one.
+fn observers() -> Vec<Source> {
+    let dir = folder().join("rows");
+    let files = fs::read_dir(&dir).expect("the folder").map(|entry| entry.expect("an entry").file_name());
+    let observer = |file: std::ffi::OsString| {
+        let file = file.into_string().expect("a plain name");
+        let name = format!("rows-{}", file.strip_suffix(".c")?);
+        let files = vec![file, "../support/cookie.c".to_owned()];
+        Some(Source { name, dir: dir.clone(), files })
+    };
+    files.filter_map(observer).collect()
+}
+
 #[test]
 fn every_driver_and_twin_builds_with_both_toolchains_and_imports_only_listed_names() {
     let out = tempfile::tempdir().expect("a temporary folder");
     let listed = listed_names();
     let drivers = all().unwrap_or_else(|error| panic!("{error}"));
-    let sources: Vec<Source> =
+    let mut sources: Vec<Source> =
         drivers.iter().flat_map(|driver| [Some(driver.source()), driver.twin()]).flatten().collect();
+    sources.extend(observers());
     let half = sources.len().div_ceil(2);
     let used: BTreeSet<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = sources

@@ -1,6 +1,7 @@
-//! Every misbehaving driver says what ntpool is expected to find.
+//! Every misbehaving driver says what ntpool is expected to find, and every rule has a driver that breaks it.
 
 use crate::{Problem, Tree};
+use ntpool_types::Rule;
 
 /// Finds the drivers without an expectation, and the expectations without a source to build a driver from.
 #[must_use]
@@ -22,6 +23,24 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Finds the rules that no driver is expected to break: nothing shows that they are ever found.
+#[must_use]
+pub fn check_rules(tree: &Tree, rules: &[Rule]) -> Vec<Problem> {
+    let expectations: Vec<&str> =
+        tree.texts().filter(|(path, _)| path.ends_with("/expected.toml")).map(|(_, text)| text).collect();
+    let is_broken = |rule: &Rule| {
+        let line = format!("rule = \"{rule}\"");
+        expectations.iter().any(|text| text.contains(&line))
+    };
+    rules
+        .iter()
+        .filter(|rule| !is_broken(rule))
+        .map(|rule| {
+            Problem::new(format!("rule {rule}"), "is broken by no driver of drivers/: add one, with a twin")
+        })
+        .collect()
 }
 
 /// Whether a folder holds C source.

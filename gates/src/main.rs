@@ -2,6 +2,7 @@
 
 use ntpool_gates::edges::Package;
 use ntpool_gates::{Problem, Tree, coverage, edges, expected, exports, files, names, rules, unsafe_modules};
+use ntpool_types::Rule;
 use std::process::{Command, ExitCode};
 use std::{env, error, fs, path::Path};
 
@@ -29,11 +30,12 @@ fn main() -> ExitCode {
 fn check() -> Result<bool, Box<dyn error::Error>> {
     let (packages, root) = workspace()?;
     let tree = Tree::load(Path::new(&root))?;
-    let gates: [(&str, Vec<Problem>); 8] = [
+    let gates: [(&str, Vec<Problem>); 9] = [
         ("edges", edges::check(&packages, &tree)),
         ("names", names::check(&tree)),
         ("unsafe", unsafe_modules::check(&tree)),
         ("expected", expected::check(&tree)),
+        ("broken", expected::check_rules(&tree, Rule::ALL)),
         ("coverage", coverage::check(&tree)),
         ("rules", rules::check(&tree)),
         ("exports", exports::check(&tree)),

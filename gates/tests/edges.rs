@@ -83,7 +83,7 @@ fn edges_upwards_sideways_and_out_of_the_ground_floor_are_not() {
         ("ntpool-report", "ntpool-types", "uses ntpool-types and may use only ntpool-finding"),
         ("ntpool-abi", "ntpool-image", "uses ntpool-image and may use only ntpool-types"),
         ("ntpool-types", "ntpool-abi", "uses ntpool-abi and may use no other of our crates"),
-        ("ntpool-gates", "ntpool-pool", "uses ntpool-pool and may use only ntpool-types"),
+        ("ntpool-gates", "ntpool-pool", "uses ntpool-pool and may use only ntpool-types, ntpool-driver"),
         ("ntpool-cli", "ntpool-gates", "uses ntpool-gates, which stands beside the floors and is for nobody"),
     ] {
         for for_tests in [false, true] {

@@ -19,3 +19,14 @@ fn a_driver_and_its_expectation_belong_together() {
     assert!(alone[0].starts_with("drivers/a: has no expected.toml"), "{alone:?}");
     assert!(alone[1].starts_with("drivers/b: expects something"), "{alone:?}");
 }
+
+#[test]
+fn a_rule_that_no_driver_breaks_is_a_problem() {
+    use ntpool_gates::expected::check_rules;
+    use ntpool_types::Rule;
+    let tree = Tree::of(&[("drivers/a/expected.toml", "[[finding]]\nrule = \"pool.leak\"\n")]);
+    assert!(check_rules(&tree, &[Rule::PoolLeak]).is_empty());
+    let problems: Vec<String> =
+        check_rules(&tree, &[Rule::PoolLeak, Rule::CpuTrap]).iter().map(ToString::to_string).collect();
+    assert_eq!(problems, ["rule cpu.trap: is broken by no driver of drivers/: add one, with a twin"]);
+}

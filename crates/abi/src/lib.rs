@@ -29,6 +29,7 @@ mod list;
 mod lock;
 mod mdl;
 mod pool_parameter;
+mod registry;
 mod shared_data;
 mod stack;
 mod string;
@@ -44,6 +45,7 @@ pub use list::*;
 pub use lock::*;
 pub use mdl::*;
 pub use pool_parameter::*;
+pub use registry::*;
 pub use shared_data::*;
 pub use stack::*;
 pub use string::*;
@@ -83,6 +85,7 @@ pub const LAYOUTS: &[Structure] = &[
     OsVersionInfoEx::LAYOUT,
     PoolExtendedParameter::LAYOUT,
     SecurePoolParameters::LAYOUT,
+    RegistryQuery::LAYOUT,
 ];
 
 /// Every table of constants of this crate.
@@ -95,6 +98,7 @@ pub const CONSTANTS: &[&[Constant]] = &[
     io_stack_location::CONSTANTS,
     lock::CONSTANTS,
     pool_parameter::CONSTANTS,
+    registry::CONSTANTS,
     shared_data::CONSTANTS,
     stack::CONSTANTS,
 ];

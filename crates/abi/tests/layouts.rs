@@ -22,6 +22,8 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("PoolExtendedParameterSecurePool", "newer than the headers"),
     ("PoolExtendedParameterNumaNode", "newer than the headers"),
     ("PoolExtendedParameterMax", "newer than the headers"),
+    ("RTL_QUERY_REGISTRY_TYPECHECK", "newer than the headers"),
+    ("RTL_QUERY_REGISTRY_TYPECHECK_SHIFT", "newer than the headers"),
     ("KUSER_SHARED_DATA#", "our structure ends where drivers stop reading"),
     ("KUSER_SHARED_DATA.NtBuildNumber", "a reserved word in these headers"),
     ("KUSER_SHARED_DATA.QpcFrequency", "newer than these headers"),
@@ -80,10 +82,12 @@ fn probe(lines: &str) -> BTreeMap<String, u64> {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("/*@ ")?.strip_suffix(" @*/"))
         .map(|said| {
-            let (name, value) = said.rsplit_once(' ').expect("the probe says a name and a value");
-            // The compiler writes large constants as negative numbers.
-            let value = value.parse::<u64>().or_else(|_| value.parse::<i64>().map(i64::cast_unsigned));
-            (name.to_owned(), value.expect("the probe says a number"))
+            let mut words = said.split(' ');
+            let name = words.next().expect("the probe says a name");
+            // The compiler writes the halves as signed numbers.
+            let mut half = || -> Option<u32> { Some(words.next()?.parse::<i32>().ok()?.cast_unsigned()) };
+            let halves = half().zip(half()).expect("the probe says a value in two halves");
+            (name.to_owned(), u64::from(halves.0) << 32 | u64::from(halves.1))
         })
         .collect()
 }

@@ -7,7 +7,11 @@
 #include <ntifs.h>
 #include <stddef.h>
 
-#define SAY(name, value) __asm__ volatile("/*@ " name " %c0 @*/" : : "i"((unsigned long long)(value)))
+/* In two halves: not every number of 64 bits can be an instruction's operand. */
+#define SAY(name, value)                                                                                             \
+    __asm__ volatile("/*@ " name " %c0 %c1 @*/"                                                                      \
+                     :                                                                                               \
+                     : "i"((int)((unsigned long long)(value) >> 32)), "i"((int)(unsigned long long)(value)))
 #define STRUCTURE(name) SAY(#name, sizeof(name))
 #define MEMBER(name, member)                                                                                         \
     SAY(#name "." #member, offsetof(name, member));                                                                  \

@@ -26,7 +26,8 @@ impl Session {
         let _ = guarded::fill(address, size.pages_rounded_up().bytes(), self.rubbish);
         let stack = self.intern(&self.trace(call.registers()));
         let kind = PoolKind::NonPaged;
-        let record = Allocation { address, size, kind, tag: CONTIGUOUS_TAG, stack, thread: THREAD, sequence: 0 };
+        let record =
+            Allocation { address, size, kind, tag: CONTIGUOUS_TAG, stack, thread: THREAD, sequence: 0 };
         self.tracker.borrow_mut().record_allocation(record);
         Some(address)
     }
@@ -45,7 +46,8 @@ impl Session {
                     bug_check: BugCheck::new(BugCheckCode::BAD_POOL_CALLER, [0x60, address.0, 0, 0]),
                     subject: address,
                 };
-                let message = format!("{address} was freed as contiguous memory, which is {}", self.describe(address));
+                let message =
+                    format!("{address} was freed as contiguous memory, which is {}", self.describe(address));
                 self.report(call, &violation, &message);
             }
         }

@@ -3,7 +3,7 @@
 use crate::findings::Draft;
 use crate::session::Session;
 use crate::stop::Stop;
-use ntpool_finding::{Limit, Message, Phase};
+use ntpool_finding::{Limit, Message, Phase, Stack};
 use ntpool_host::layout;
 use ntpool_machine::{Access, Exit, Fault, Registers, Trap, TrapKind, register};
 use ntpool_pool::Place;
@@ -21,7 +21,8 @@ impl Session {
                 None => unreachable!("a fiber is stopped by an import that says why"),
             },
             Exit::Trapped(trap) => self.report_trap(&trap),
-            Exit::Interrupted(registers) => self.report_endless_loop(&registers),
+            Exit::Interrupted(registers) => self.report_endless_loop(self.trapped_stack(&registers)),
+            Exit::InterruptedInCall(registers) => self.report_endless_loop(self.calling_stack(&registers)),
         }
         None
     }
@@ -32,7 +33,8 @@ impl Session {
             Stop::Crime { violation, message } => {
                 Draft::new(violation.rule, Some(violation.bug_check), message)
             }
-            Stop::Fault(fault) => self.explain_fault(&fault, false, registers, false),
+            Stop::Misuse { rule, message } => Draft::new(rule, None, message),
+            Stop::Fault(fault) => self.explain_fault(&fault, false, registers),
             Stop::CallBack(exit) => unreachable!("the reason of {exit:?} was looked at first"),
             Stop::BugCheck(bug_check) => draft_bug_check(bug_check),
             Stop::Raise(status) => {
@@ -54,7 +56,12 @@ impl Session {
         let exception =
             |rule, status, message: String| Draft::new(rule, Some(unhandled_exception(status, at)), message);
         let draft = match trap.kind {
-            TrapKind::Page { fault, present } => self.explain_fault(&fault, true, registers, present),
+            TrapKind::Page(fault) => self.explain_fault(&fault, true, registers),
+            TrapKind::Misaligned(operand) => exception(
+                Rule::MemoryMisaligned,
+                NtStatus::ACCESS_VIOLATION,
+                format!("the operand at {operand} is not aligned as the instruction at {at} demands"),
+            ),
             TrapKind::Divide => exception(
                 Rule::CpuDivideByZero,
                 NtStatus::INTEGER_DIVIDE_BY_ZERO,
@@ -97,8 +104,13 @@ impl Session {
         self.tell(draft.explained_by(vec![self.trapped_stack(registers)]));
     }
 
-    fn explain_fault(&self, fault: &Fault, in_driver: bool, registers: &Registers, present: bool) -> Draft {
-        let entry = if present { self.physical.entry(fault.address).map(|entry| entry.bits()) } else { None };
+    fn explain_fault(&self, fault: &Fault, in_driver: bool, registers: &Registers) -> Draft {
+        // The machine's own tables say whether a page is there and forbids the access; Linux may have dropped its copy.
+        let entry = self.physical.entry(fault.address).filter(|entry| match fault.access {
+            Access::Read => !entry.protection().is_readable(),
+            Access::Write => !entry.protection().is_writable(),
+            Access::Execute => !entry.protection().is_executable(),
+        });
         let fault = ntpool_verifier::Fault {
             address: fault.address,
             access: fault.access,
@@ -106,7 +118,7 @@ impl Session {
             instruction: VirtualAddress(registers.instruction),
             in_driver,
             non_canonical: fault.non_canonical,
-            entry: entry.or_else(|| present.then_some(0)),
+            entry: entry.map(|entry| entry.bits()),
         };
         let Explanation { violation, cause } = explain(&fault, self);
         let deed = match fault.access {
@@ -124,7 +136,7 @@ impl Session {
         Draft::new(violation.rule, Some(violation.bug_check), message)
     }
 
-    fn report_endless_loop(&self, registers: &Registers) {
+    fn report_endless_loop(&self, stack: Stack) {
         let routine = match self.phase.get() {
             Phase::Unload => "the unload routine",
             _ => "DriverEntry",
@@ -135,7 +147,7 @@ impl Session {
             message += &format!("; at {irql} the watchdog of Windows would stop it");
         }
         let draft = Draft::new(Rule::DriverEndlessLoop, None, message);
-        self.tell(draft.explained_by(vec![self.trapped_stack(registers)]));
+        self.tell(draft.explained_by(vec![stack]));
     }
 }
 

@@ -49,6 +49,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Runs the driver that this child was given, and ends the process.
 pub fn run_as_child(inheritance: Inheritance) -> ! {
     let reporter = Reporter::new(inheritance.channel);
+    reporter.own_up_to_panics();
     match run(inheritance.image, reporter) {
         Ok(()) => child::leave(DONE),
         Err(error) => {

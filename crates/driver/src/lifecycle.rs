@@ -5,7 +5,7 @@ use crate::loaded_image::LoadedImage;
 use crate::memory;
 use crate::order::Order;
 use crate::reporter::Reporter;
-use crate::session::{Session, WindowsVersion};
+use crate::session::{Session, WINDOWS_FOLDER, WindowsVersion};
 use ntpool_abi::{
     DRVO_INITIALIZED, DRVO_LEGACY_DRIVER, DriverExtension, DriverObject, IO_TYPE_DRIVER, KERNEL_STACK_SIZE,
     KUserSharedData, MAJOR_FUNCTION_COUNT, UnicodeString,
@@ -16,7 +16,7 @@ use ntpool_host::layout::{self, SHARED_USER_DATA_SHADOW, SYSTEM_OBJECTS};
 use ntpool_host::physical::{self, PhysicalMemory};
 use ntpool_host::{HostError, arena, confine, processor_area};
 use ntpool_image::Image;
-use ntpool_machine::{Clock, Devices, Fault, Fiber, Process, Processor, SpinLocks};
+use ntpool_machine::{Clock, Devices, Fault, Fiber, Process, Processor, Registry, SpinLocks};
 use ntpool_memory::{FrameUse, Protection};
 use ntpool_pool::Block;
 use ntpool_types::{Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, Rule, Tag, VirtualAddress};
@@ -82,6 +82,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         kind: PoolKind::Paged,
         tag: Tag::from_text(*b"RegP"),
     };
+    let registry = Registry::with_service(&service_name(&order.name), &order.name);
     let session = Session {
         rubbish: 0x81 + (derived(order.seed, 1) % 0x7C) as u8,
         order,
@@ -90,6 +91,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         clock: Clock::default(),
         spin_locks: SpinLocks::default(),
         devices: RefCell::new(Devices::default()),
+        registry: RefCell::new(registry),
         process: Process::new(PROCESS_OBJECT, SYSTEM_PROCESS_ID, limit),
         physical,
         pool,
@@ -187,7 +189,7 @@ impl Session {
         memory::write_field(page, KUserSharedData::NT_MAJOR_VERSION, self.version.major)?;
         memory::write_field(page, KUserSharedData::NT_MINOR_VERSION, self.version.minor)?;
         memory::write_field(page, KUserSharedData::NT_BUILD_NUMBER, self.version.build)?;
-        let root: Vec<u16> = "C:\\Windows".encode_utf16().collect();
+        let root: Vec<u16> = WINDOWS_FOLDER.encode_utf16().collect();
         memory::write_units(VirtualAddress(KUserSharedData::NT_SYSTEM_ROOT.address_in(page.0)), &root)?;
         self.show_time();
         Ok(())
@@ -213,7 +215,7 @@ impl Session {
     fn enter(&self, fiber: &dyn Fiber) -> Option<NtStatus> {
         self.phase.set(Phase::DriverEntry);
         self.reporter.send(&Message::Entering);
-        let exit = fiber.call(self.image.entry_point(), [DRIVER_OBJECT.0, REGISTRY_PATH.0, 0, 0]);
+        let exit = fiber.call(self.image.entry_point(), &[DRIVER_OBJECT.0, REGISTRY_PATH.0]);
         let status = NtStatus(self.outcome_of(exit)? as u32);
         self.settle("DriverEntry");
         self.reporter.send(&Message::Entered(Status {
@@ -243,7 +245,7 @@ impl Session {
             memory::write_field(DRIVER_OBJECT, DriverObject::FLAGS, DRVO_LEGACY_DRIVER | DRVO_INITIALIZED);
         self.phase.set(Phase::Unload);
         self.reporter.send(&Message::Unloading);
-        let exit = fiber.call(VirtualAddress(routine), [DRIVER_OBJECT.0, 0, 0, 0]);
+        let exit = fiber.call(VirtualAddress(routine), &[DRIVER_OBJECT.0]);
         if self.outcome_of(exit).is_some() {
             self.settle("the unload routine");
             self.reporter.send(&Message::Unloaded);
@@ -327,6 +329,6 @@ fn counted(units: &[u16], buffer: VirtualAddress) -> UnicodeString {
 
 /// Runs the driver with the process confined.
 pub(crate) fn run_confined(session: &Session) -> Result<(), HostError> {
-    confine::confine()?;
+    confine::confine(session.reporter.channel())?;
     session.run(&session.fiber.served_by(session))
 }

@@ -61,7 +61,7 @@ impl LoadedImage {
     /// When Linux refuses.
     pub(crate) fn protect(&self, physical: &PhysicalMemory) -> Result<(), HostError> {
         physical.protect(self.base, self.image.size_of_image().pages_rounded_up(), Protection::Read)?;
-        for section in self.image.sections() {
+        for section in self.image.sections().iter().filter(|section| section.virtual_size != Bytes::ZERO) {
             let asked = section.protection;
             let protection = match (asked.write, asked.execute) {
                 (false, false) => Protection::Read,
@@ -86,7 +86,9 @@ impl LoadedImage {
     /// When Linux refuses.
     pub(crate) fn discard_initialization(&self, physical: &PhysicalMemory) -> Result<(), HostError> {
         self.initialized.set(true);
-        for section in self.image.sections().iter().filter(|section| section.is_init()) {
+        let gone =
+            |section: &&ntpool_image::Section| section.is_init() && section.virtual_size != Bytes::ZERO;
+        for section in self.image.sections().iter().filter(gone) {
             let (first, count) = self.pages_of(section);
             physical.unmap(first, count)?;
         }

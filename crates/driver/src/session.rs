@@ -15,7 +15,7 @@ use ntpool_host::fiber::{Kernel, KernelFiber, Verdict};
 use ntpool_host::layout::SHARED_USER_DATA_SHADOW;
 use ntpool_host::physical::{PhysicalMemory, PoolPlatform};
 use ntpool_machine::{
-    Clock, Devices, Exit, Fiber, Instant, ObjectName, Process, Processor, Registers, SpinLocks,
+    Clock, Devices, Exit, Fiber, Instant, ObjectName, Process, Processor, Registers, Registry, SpinLocks,
 };
 use ntpool_pool::{Block, Place, Pool};
 use ntpool_types::{Bytes, Irql, Rule, VirtualAddress};
@@ -37,6 +37,9 @@ impl WindowsVersion {
     pub(crate) const WINDOWS_10: WindowsVersion = WindowsVersion { major: 10, minor: 0, build: 19045 };
 }
 
+/// The folder that the machine's Windows lies in, as a driver sees it.
+pub(crate) const WINDOWS_FOLDER: &str = "C:\\Windows";
+
 /// One run of one driver.
 ///
 /// Everything is behind a shared reference, because driver code that calls the machine does so while the machine waits
@@ -48,6 +51,7 @@ pub struct Session {
     pub(crate) clock: Clock,
     pub(crate) spin_locks: SpinLocks,
     pub(crate) devices: RefCell<Devices>,
+    pub(crate) registry: RefCell<Registry>,
     pub(crate) process: Process,
     pub(crate) physical: Rc<PhysicalMemory>,
     pub(crate) pool: Pool<PoolPlatform>,
@@ -109,11 +113,11 @@ impl Session {
         }
     }
 
-    /// Calls the driver back from one of its own calls, and gives what the routine returned.
+    /// Calls the driver back from one of its own calls, with up to eight arguments, and gives what the routine returned.
     ///
     /// # Errors
     /// The stop to pass on when the routine did not return.
-    pub(crate) fn call_back(&self, routine: VirtualAddress, arguments: [u64; 4]) -> Result<u64, Stop> {
+    pub(crate) fn call_back(&self, routine: VirtualAddress, arguments: &[u64]) -> Result<u64, Stop> {
         match self.fiber.served_by(self).call(routine, arguments) {
             Exit::Returned(value) => Ok(value),
             exit => Err(Stop::CallBack(Box::new(exit))),

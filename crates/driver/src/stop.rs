@@ -2,7 +2,7 @@
 
 use ntpool_finding::LimitKind;
 use ntpool_machine::{Exit, Fault};
-use ntpool_types::{BugCheck, NtStatus, Violation};
+use ntpool_types::{BugCheck, NtStatus, Rule, Violation};
 
 /// Why a routine of the machine does not return to the driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,13 @@ pub enum Stop {
     Crime {
         /// The crime.
         violation: Violation,
+        /// What happened, in a sentence that names the values.
+        message: String,
+    },
+    /// The driver broke a rule for which Windows has no stop of its own, and cannot go on.
+    Misuse {
+        /// The rule.
+        rule: Rule,
         /// What happened, in a sentence that names the values.
         message: String,
     },

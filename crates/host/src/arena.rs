@@ -5,9 +5,10 @@
 //! - A mapping is only ever placed over addresses that [`reserve`] took without displacing anything, so no memory of
 //!   the Rust program is replaced.
 //! - Nothing here hands out references into the mappings; the driver writes to them at any time, so they are read and
-//!   written as bytes only ([`crate::guarded`]).
+//!   written as bytes only ([`crate::guarded`]). The one exception is the pool's metadata, which has a function of its
+//!   own and which the others refuse.
 
-use crate::layout::ARENA;
+use crate::layout::{ARENA, POOL_METADATA};
 use crate::{HostError, layout};
 use ntpool_memory::Protection;
 use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
@@ -41,7 +42,11 @@ pub fn reserve() -> Result<(), HostError> {
 }
 
 fn check_range(base: VirtualAddress, size: Bytes) -> Result<(), HostError> {
-    let inside = base.checked_add(size).is_some_and(|end| ARENA.contains(base) && end <= ARENA.end());
+    let inside = base.checked_add(size).is_some_and(|end| {
+        ARENA.contains(base)
+            && end <= ARENA.end()
+            && (end <= POOL_METADATA.base || base >= POOL_METADATA.end())
+    });
     let whole_pages = base.is_aligned(PAGE_SIZE) && size.0 != 0 && size.0.is_multiple_of(PAGE_SIZE.0);
     if RESERVED.load(Ordering::Acquire) && inside && whole_pages {
         Ok(())
@@ -109,13 +114,35 @@ fn map(
     if placed as u64 == base.0 { Ok(()) } else { Err(HostError::last(format!("map {size} at {base}"))) }
 }
 
+/// Maps the pool's metadata, zeroed, from the first address of its window; at most once.
+///
+/// Nothing else here touches that window, so the pool may hold references into it.
+///
+/// # Errors
+/// When it was mapped before, or Linux has no memory.
+pub fn map_pool_metadata(size: Bytes) -> Result<VirtualAddress, HostError> {
+    static MAPPED: AtomicBool = AtomicBool::new(false);
+    let fits =
+        RESERVED.load(Ordering::Acquire) && size <= POOL_METADATA.size && size.0.is_multiple_of(PAGE_SIZE.0);
+    if !fits || MAPPED.swap(true, Ordering::AcqRel) {
+        return Err(HostError::plain(format!("map {size} of pool metadata: it must fit and be mapped once")));
+    }
+    let base = POOL_METADATA.base;
+    // SAFETY: the window was reserved by this process and holds nothing yet: it is mapped here only, and only once.
+    let result = unsafe {
+        libc::mprotect(base.0 as *mut libc::c_void, size.as_usize(), libc::PROT_READ | libc::PROT_WRITE)
+    };
+    if result == 0 { Ok(base) } else { Err(HostError::last(format!("map {size} of pool metadata"))) }
+}
+
 /// Changes what may be done with part of the arena.
 ///
 /// # Errors
 /// When the range is not whole pages of the arena, or Linux refuses.
 pub fn protect(base: VirtualAddress, size: Bytes, protection: Protection) -> Result<(), HostError> {
     check_range(base, size)?;
-    // SAFETY: the range lies inside the arena; no Rust reference points there, so none can lose its memory.
+    // SAFETY: the range lies inside the arena and outside the pool's metadata; no Rust reference points there, so none
+    // can lose its memory.
     let result = unsafe { libc::mprotect(base.0 as *mut libc::c_void, size.as_usize(), bits(protection)) };
     if result == 0 { Ok(()) } else { Err(HostError::last(format!("protect {size} at {base}"))) }
 }

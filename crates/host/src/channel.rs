@@ -113,6 +113,8 @@ impl Channel {
             libc::recv(self.socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT)
         };
         match usize::try_from(length) {
+            // An empty packet reads like the end; only a gone sender ends a channel.
+            Ok(0) if poll.revents & libc::POLLHUP == 0 => Ok(Received::Packet(Vec::new())),
             Ok(0) => Ok(Received::Closed),
             Ok(length) => {
                 buffer.truncate(length);
@@ -145,6 +147,16 @@ mod tests {
         assert_eq!(far.receive(patience).unwrap(), Received::Packet(b"one".to_vec()));
         assert_eq!(far.receive(patience).unwrap(), Received::Packet(vec![7; LARGEST_PACKET]));
         assert_eq!(far.receive(patience).unwrap(), Received::Closed);
+    }
+
+    #[test]
+    fn an_empty_packet_is_not_the_end() {
+        let (near, far) = Channel::pair().unwrap();
+        near.send(b"").unwrap();
+        near.send(b"more").unwrap();
+        let patience = Duration::from_secs(5);
+        assert_eq!(far.receive(patience).unwrap(), Received::Packet(Vec::new()));
+        assert_eq!(far.receive(patience).unwrap(), Received::Packet(b"more".to_vec()));
     }
 
     #[test]

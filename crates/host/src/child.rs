@@ -12,11 +12,13 @@ use std::io::{Read, Seek, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// The environment variable that makes a started program a child.
 const ROLE: &str = "NTPOOL_CHILD";
-const CHANNEL_DESCRIPTOR: RawFd = 3;
-const IMAGE_DESCRIPTOR: RawFd = 4;
+/// The numbers are high, so that the low ones, which the standard library may be using between fork and exec, stay.
+const CHANNEL_DESCRIPTOR: RawFd = 200;
+const IMAGE_DESCRIPTOR: RawFd = 201;
 
 /// A running child, seen from its parent. Dropping it ends the process.
 #[derive(Debug)]
@@ -99,15 +101,24 @@ impl Child {
         }
     }
 
-    /// Waits for the process to end.
+    /// Waits for the process to end, and ends it when it takes longer than `patience`.
     ///
     /// # Errors
     /// When Linux can't tell.
-    pub fn wait(&mut self) -> Result<Ending, HostError> {
-        let status = self
-            .process
-            .wait()
-            .map_err(|error| HostError::because("wait for the driver's process", error))?;
+    pub fn wait(&mut self, patience: Duration) -> Result<Ending, HostError> {
+        const LOOK: Duration = Duration::from_millis(1);
+        let failed = |error| HostError::because("wait for the driver's process", error);
+        let start = Instant::now();
+        let status = loop {
+            match self.process.try_wait().map_err(failed)? {
+                Some(status) => break status,
+                None if start.elapsed() > patience => {
+                    self.kill();
+                    break self.process.wait().map_err(failed)?;
+                }
+                None => std::thread::sleep(LOOK),
+            }
+        };
         self.reaped = true;
         Ok(match status.signal() {
             Some(signal) => Ending::Killed(signal),
@@ -130,7 +141,7 @@ fn hand_over(channel: RawFd, image: RawFd) -> std::io::Result<()> {
     // First out of the way of the numbers they are meant for, so that neither overwrites the other.
     let spare = |descriptor: RawFd| -> std::io::Result<RawFd> {
         // SAFETY: duplicating a descriptor touches no memory.
-        let copy = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 10) };
+        let copy = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, IMAGE_DESCRIPTOR + 1) };
         if copy < 0 { Err(std::io::Error::last_os_error()) } else { Ok(copy) }
     };
     let place = |descriptor: RawFd, number: RawFd| -> std::io::Result<()> {
@@ -138,6 +149,9 @@ fn hand_over(channel: RawFd, image: RawFd) -> std::io::Result<()> {
         let placed = unsafe { libc::dup2(descriptor, number) };
         if placed < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
     };
+    // Where the host's own code and data lie should not differ between runs; a container may forbid asking.
+    // SAFETY: the call takes a number only.
+    unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
     let (channel, image) = (spare(channel)?, spare(image)?);
     place(channel, CHANNEL_DESCRIPTOR)?;
     place(image, IMAGE_DESCRIPTOR)?;

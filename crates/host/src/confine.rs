@@ -6,13 +6,13 @@
 //! channel to the parent, an orderly end. There is no network, no file and no other process to reach.
 
 use crate::HostError;
+use crate::channel::Channel;
 use crate::layout::ARENA;
 use libc::{BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+use std::os::fd::RawFd;
 
 /// The system calls that host code may still make.
 const ALLOWED: &[libc::c_long] = &[
-    libc::SYS_sendto,
-    libc::SYS_write,
     libc::SYS_mmap,
     libc::SYS_munmap,
     libc::SYS_mprotect,
@@ -27,18 +27,25 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getrandom,
     libc::SYS_getpid,
     libc::SYS_gettid,
-    libc::SYS_tgkill,
     libc::SYS_sched_yield,
     libc::SYS_restart_syscall,
     libc::SYS_exit,
     libc::SYS_exit_group,
 ];
 
+/// Calls that are allowed with one first argument only: what is printed goes to the standard error, messages to the
+/// channel, and signals to this process itself.
+fn allowed_with(channel: RawFd, process: u32) -> [(libc::c_long, u32); 3] {
+    let channel = u32::try_from(channel).expect("a descriptor is not negative");
+    [(libc::SYS_write, libc::STDERR_FILENO as u32), (libc::SYS_sendto, channel), (libc::SYS_tgkill, process)]
+}
+
 /// Offsets in the structure that the filter reads.
 mod field {
     pub const NUMBER: u32 = 0;
     pub const ARCHITECTURE: u32 = 4;
     pub const INSTRUCTION_HIGH: u32 = 12;
+    pub const FIRST_ARGUMENT: u32 = 16;
 }
 
 const AUDIT_ARCH_X86_64: u32 = 0xC000_003E;
@@ -58,7 +65,7 @@ fn give(verdict: u32) -> sock_filter {
 }
 
 /// The filter: first where the call comes from, then by which table, then which call.
-fn filter() -> Vec<sock_filter> {
+fn filter(channel: RawFd, process: u32) -> Vec<sock_filter> {
     let refuse = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
     let high = |address: u64| u32::try_from(address >> 32).expect("an address has 64 bits");
     let mut program = vec![
@@ -71,6 +78,16 @@ fn filter() -> Vec<sock_filter> {
         give(libc::SECCOMP_RET_KILL_PROCESS),
         load(field::NUMBER),
     ];
+    for (call, argument) in allowed_with(channel, process) {
+        let number = u32::try_from(call).expect("system call numbers are small");
+        program.extend([
+            jump(BPF_JEQ, number, 0, 4),
+            load(field::FIRST_ARGUMENT),
+            jump(BPF_JEQ, argument, 0, 1),
+            give(libc::SECCOMP_RET_ALLOW),
+            give(refuse),
+        ]);
+    }
     for (place, &call) in ALLOWED.iter().enumerate() {
         let number = u32::try_from(call).expect("system call numbers are small");
         program.push(jump(BPF_JEQ, number, ALLOWED.len() - place, 0));
@@ -86,8 +103,8 @@ fn filter() -> Vec<sock_filter> {
 ///
 /// # Errors
 /// When Linux refuses, as one without system call filters does.
-pub fn confine() -> Result<(), HostError> {
-    let program = filter();
+pub fn confine(channel: &Channel) -> Result<(), HostError> {
+    let program = filter(channel.descriptor(), std::process::id());
     let filter = libc::sock_fprog {
         len: u16::try_from(program.len()).expect("the filter is short"),
         filter: program.as_ptr().cast_mut(),
@@ -117,7 +134,11 @@ mod tests {
 
     /// Runs the filter as the kernel would, for a call from an instruction.
     fn verdict(instruction: u64, architecture: u32, call: i64) -> u32 {
-        let program = filter();
+        verdict_with(instruction, architecture, call, 0)
+    }
+
+    fn verdict_with(instruction: u64, architecture: u32, call: i64, argument: u32) -> u32 {
+        let program = filter(200, 4711);
         let (mut at, mut accumulator) = (0, 0);
         loop {
             let step = program[at];
@@ -129,6 +150,7 @@ mod tests {
                 accumulator = match step.k {
                     field::NUMBER => call as u32,
                     field::ARCHITECTURE => architecture,
+                    field::FIRST_ARGUMENT => argument,
                     field::INSTRUCTION_HIGH => (instruction >> 32) as u32,
                     other => panic!("the filter reads at {other}"),
                 };
@@ -157,6 +179,13 @@ mod tests {
             let refused = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
             assert_eq!(verdict(host, AUDIT_ARCH_X86_64, call), refused, "{call}");
             assert_eq!(verdict(ARENA.end().0, AUDIT_ARCH_X86_64, call), refused, "{call}");
+        }
+        for (call, right, wrong) in
+            [(libc::SYS_write, 2, 1), (libc::SYS_sendto, 200, 3), (libc::SYS_tgkill, 4711, 1)]
+        {
+            let refused = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+            assert_eq!(verdict_with(host, AUDIT_ARCH_X86_64, call, right), libc::SECCOMP_RET_ALLOW, "{call}");
+            assert_eq!(verdict_with(host, AUDIT_ARCH_X86_64, call, wrong), refused, "{call}");
         }
         assert_eq!(verdict(host, 0x4000_0003, 1), libc::SECCOMP_RET_KILL_PROCESS);
     }

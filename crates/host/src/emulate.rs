@@ -27,6 +27,8 @@ pub enum Refused {
     Privileged,
     /// An access to a non-canonical address.
     NonCanonical(Fault),
+    /// An operand at this address that has to be aligned and is not.
+    Misaligned(VirtualAddress),
     /// None of these.
     Other,
 }
@@ -39,8 +41,8 @@ pub enum SharedDataAccess {
     Rebase {
         /// The register's number.
         register: usize,
-        /// Whether to change it back.
-        restore: bool,
+        /// When to change it back.
+        restore: Restore,
     },
     /// Load this many bytes from the shadow page into rax, whose address is in the instruction, and go on behind it.
     LoadAccumulator {
@@ -52,6 +54,22 @@ pub enum SharedDataAccess {
         length: u64,
     },
 }
+
+/// When a rebased register is to be changed back after the instruction.
+///
+/// The distance to the shadow page has 32 zero bits at its lower end, so changing back keeps what an instruction wrote
+/// to the register's lower 8 or 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restore {
+    /// The instruction leaves the register, or changes its lower bits, or adds to it.
+    Always,
+    /// The instruction may or may not overwrite the register.
+    IfUnchanged,
+    /// The instruction overwrites the register.
+    Never,
+}
+
+const _: () = assert!(SHARED_USER_DATA_DISTANCE & 0xFFFF_FFFF == 0);
 
 /// The distance from the shared user data page to its shadow, to be added with wrap-around.
 pub const SHARED_USER_DATA_DISTANCE: u64 = SHARED_USER_DATA_SHADOW.0.wrapping_sub(SHARED_USER_DATA.base.0);
@@ -128,8 +146,19 @@ pub fn refused(bytes: &[u8], registers: &Registers, error: u64) -> Refused {
     } else if error & 0b10 != 0 && error >> 3 != 0 {
         Refused::SoftwareInterrupt((error >> 3) as u8)
     } else {
-        Refused::Other
+        misaligned_operand(&instruction, registers).map_or(Refused::Other, Refused::Misaligned)
     }
+}
+
+/// The first of the instruction's vector operands in memory that is not aligned to its size.
+fn misaligned_operand(instruction: &Instruction, registers: &Registers) -> Option<VirtualAddress> {
+    let mut factory = InstructionInfoFactory::new();
+    let info = factory.info(instruction);
+    info.used_memory().iter().find_map(|memory| {
+        let size = memory.memory_size().size() as u64;
+        let address = memory.virtual_address(0, |register, _, _| value(registers, register))?;
+        (size >= 16 && size.is_power_of_two() && address % size != 0).then_some(VirtualAddress(address))
+    })
 }
 
 /// Where an indirect jump, a call or a return was to go, as far as the registers tell; all ones otherwise.
@@ -182,14 +211,32 @@ pub fn shared_data_access(bytes: &[u8], registers: &Registers) -> Option<SharedD
         (Register::None, index, 1) if index.is_gpr64() => index,
         _ => return None,
     };
-    let overwritten = info.used_registers().iter().any(|used| {
+    let restore = restoration(&instruction, register)?;
+    Some(SharedDataAccess::Rebase { register: register.number(), restore })
+}
+
+/// What becomes of a rebased register when the instruction has been executed; `None` for one that computes with it in a
+/// way that cannot be undone.
+fn restoration(instruction: &Instruction, register: Register) -> Option<Restore> {
+    let mut factory = InstructionInfoFactory::new();
+    let info = factory.info(instruction);
+    let written = |used: &&iced_x86::UsedRegister| {
         used.register().full_register() == register
-            && matches!(
+            && !matches!(
                 used.access(),
-                OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite
+                OpAccess::Read | OpAccess::CondRead | OpAccess::None | OpAccess::NoMemAccess
             )
-    });
-    Some(SharedDataAccess::Rebase { register: register.number(), restore: !overwritten })
+    };
+    let Some(used) = info.used_registers().iter().find(written) else { return Some(Restore::Always) };
+    match (used.access(), used.register().size()) {
+        // A write of 32 bits clears the upper half, also one that a condition leaves out.
+        (OpAccess::Write, 4 | 8) | (OpAccess::CondWrite, 4) => Some(Restore::Never),
+        (OpAccess::CondWrite, 8) => Some(Restore::IfUnchanged),
+        (OpAccess::Write, _) => Some(Restore::Always),
+        (OpAccess::ReadWrite, 8) if instruction.mnemonic() == Mnemonic::Add => Some(Restore::Always),
+        (OpAccess::ReadWrite, 1 | 2) => Some(Restore::Always),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -256,14 +303,32 @@ mod tests {
         // mov eax, [rdx+0x14]; mov rdx, [rdx+8]
         assert_eq!(
             shared_data_access(&[0x8B, 0x42, 0x14], &before),
-            Some(SharedDataAccess::Rebase { register: RDX, restore: true })
+            Some(SharedDataAccess::Rebase { register: RDX, restore: Restore::Always })
         );
         assert_eq!(
             shared_data_access(&[0x48, 0x8B, 0x52, 0x08], &before),
-            Some(SharedDataAccess::Rebase { register: RDX, restore: false })
+            Some(SharedDataAccess::Rebase { register: RDX, restore: Restore::Never })
         );
+        let rebase = |restore| Some(SharedDataAccess::Rebase { register: RDX, restore });
+        // mov dl, [rdx+8] keeps the rest; cmove rdx, [rdx+8] may; add rdx, [rdx+8] adds; xor rdx, [rdx+8] can't be undone
+        assert_eq!(shared_data_access(&[0x8A, 0x52, 0x08], &before), rebase(Restore::Always));
+        assert_eq!(
+            shared_data_access(&[0x48, 0x0F, 0x44, 0x52, 0x08], &before),
+            rebase(Restore::IfUnchanged)
+        );
+        assert_eq!(shared_data_access(&[0x48, 0x03, 0x52, 0x08], &before), rebase(Restore::Always));
+        assert_eq!(shared_data_access(&[0x48, 0x33, 0x52, 0x08], &before), None);
         // mov [rdx], eax is a write, which that page does not allow.
         assert_eq!(shared_data_access(&[0x89, 0x02], &before), None);
+    }
+
+    #[test]
+    fn a_vector_operand_that_is_not_aligned_is_found() {
+        let mut before = registers();
+        before.general[RDX] = 0x2000_1000_0008;
+        // movaps xmm0, [rdx]
+        let address = VirtualAddress(0x2000_1000_0008);
+        assert_eq!(refused(&[0x0F, 0x28, 0x02], &before, 0), Refused::Misaligned(address));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! A flow of control in driver code, and the gate through which it calls the machine.
 //!
 //! Host code runs on the stack that Linux gave it, driver code on a kernel stack in the arena, of the size that
-//! Windows has. [`KernelFiber::call`] goes from the first to the second; an import's thunk jumps to the *gate*, which goes back
+//! Windows has. [`Fiber::call`] goes from the first to the second; an import's thunk jumps to the *gate*, which goes back
 //! to the host's stack, just below the frame of `call`, and later returns to the driver:
 //!
 //! ```text
@@ -22,9 +22,11 @@
 //!   which there are none: so no Rust frame is ever skipped.
 //! - Calls may nest (an import may call the driver back); each level has its own place on the host stack.
 
-use crate::layout::{self, Window};
+use crate::layout::{self, ARENA, Window};
 use crate::{HostError, arena, guarded};
-use ntpool_machine::{DriverMemory, Exit, Fault, Fiber, Registers, register};
+use ntpool_machine::{
+    Access, DriverMemory, Exit, Fault, Fiber, MOST_ARGUMENTS, Registers, Trap, TrapKind, register,
+};
 use ntpool_memory::Protection;
 use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
 use std::arch::naked_asm;
@@ -43,7 +45,7 @@ pub enum Verdict {
 
 /// What the host asks of the machine while driver code runs.
 ///
-/// Every method is called on the thread that called [`KernelFiber::call`], while that call waits.
+/// Every method is called on the thread that called [`Fiber::call`], while that call waits.
 pub trait Kernel {
     /// Carries out the import bound under `index`, called with these registers.
     fn import(&self, index: u32, registers: &Registers) -> Verdict;
@@ -90,7 +92,8 @@ struct Left {
     abandoned: u64,
 }
 
-/// Calls `routine` on the stack that ends at `stack_top`, by the Windows calling convention.
+/// Calls `routine` on the stack that ends at `stack_top`, by the Windows calling convention: the arguments that are not
+/// in registers lie from `stack_top` on.
 ///
 /// Registers that a routine may not rely on are zero, so that every run starts alike.
 #[unsafe(naked)]
@@ -148,7 +151,9 @@ unsafe extern "sysv64" fn gate() {
         "movaps [rsp + {vectors} + 16*4], xmm10", "movaps [rsp + {vectors} + 16*5], xmm11",
         "movaps [rsp + {vectors} + 16*6], xmm12", "movaps [rsp + {vectors} + 16*7], xmm13",
         "movaps [rsp + {vectors} + 16*8], xmm14", "movaps [rsp + {vectors} + 16*9], xmm15",
-        "cld",
+        // Flags that a driver may have set and host code does not expect: direction, alignment check, single step.
+        "push 2",
+        "popfq",
         "mov edi, r10d",
         "mov rsi, rsp",
         "call {serve}",
@@ -163,6 +168,10 @@ unsafe extern "sysv64" fn gate() {
         "mov rdi, [rsp + 8*7]",
         "mov rax, [rsp + {result}]",
         "mov rsp, [rsp + 8*4]",
+        // What the host left in registers that belong to nobody is no business of the driver's, and differs by run.
+        "xor ecx, ecx", "xor edx, edx", "xor r8d, r8d", "xor r9d, r9d", "xor r10d, r10d", "xor r11d, r11d",
+        "pxor xmm0, xmm0", "pxor xmm1, xmm1", "pxor xmm2, xmm2", "pxor xmm3, xmm3", "pxor xmm4, xmm4",
+        "pxor xmm5, xmm5",
         "ret",
         ".globl ntpool_gate_end",
         "ntpool_gate_end:",
@@ -190,10 +199,10 @@ unsafe extern "sysv64" fn serve(index: u32, frame: *mut ImportFrame) -> u64 {
     registers.general[register::RSP] += 8;
     slot(|slot| slot.stack_pointer.set(frame.general[register::RSP]));
     let verdict = with_kernel(|kernel| kernel.import(index, &registers));
-    let interrupted = INTERRUPTED.swap(false, Ordering::Relaxed);
+    let interrupted = take_interrupt();
     match verdict {
         Verdict::Return(_) if interrupted => {
-            set_exit(Exit::Interrupted(registers));
+            set_exit(Exit::InterruptedInCall(registers));
             1
         }
         Verdict::Return(value) => {
@@ -235,6 +244,11 @@ pub(crate) fn is_running() -> bool {
 /// Asks for the fiber to be given up at the end of the import that is being served.
 pub(crate) fn interrupt_import() {
     INTERRUPTED.store(true, Ordering::Relaxed);
+}
+
+/// Whether the fiber was asked to be given up since this was last asked.
+pub(crate) fn take_interrupt() -> bool {
+    INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
 /// The instruction that gives the fiber up, when the registers' other contents no longer matter.
@@ -311,17 +325,24 @@ impl KernelFiber {
         ServedFiber { fiber: self, kernel }
     }
 
-    fn call(&self, kernel: &dyn Kernel, routine: VirtualAddress, arguments: [u64; 4]) -> Exit {
+    fn call(&self, kernel: &dyn Kernel, routine: VirtualAddress, arguments: &[u64]) -> Exit {
+        if !ARENA.contains(routine) {
+            return no_code_at(routine);
+        }
         let kernel: *const dyn Kernel = kernel;
         // SAFETY: only the lifetime changes; the pointer is dropped before this call returns.
         let kernel =
             unsafe { std::mem::transmute::<*const dyn Kernel, *const (dyn Kernel + 'static)>(kernel) };
-        let top = self.free_top();
+        let (in_registers, top) = match push_arguments(self.free_top(), arguments) {
+            Ok(pushed) => pushed,
+            Err(fault) => return overflowed(routine, fault),
+        };
         let mut slot = KernelSlot { kernel, exit: Cell::new(None), stack_pointer: Cell::new(top) };
         let outer = KERNEL.swap(&raw mut slot, Ordering::Relaxed);
-        // SAFETY: the stack is mapped and belongs to this fiber; `enter` comes back once, whatever the routine does,
-        // because a trap in driver code ends at `ntpool_fiber_abandon`.
-        let left = unsafe { enter(routine.0, &raw const arguments, top) };
+        // SAFETY: the stack belongs to this fiber, and the frame that was just written on it says that it is mapped and
+        // writable from the return address up; `enter` comes back once, whatever the routine does, because a trap in
+        // driver code ends at `ntpool_fiber_abandon`.
+        let left = unsafe { enter(routine.0, &raw const in_registers, top) };
         KERNEL.store(outer, Ordering::Relaxed);
         match left.abandoned {
             0 => Exit::Returned(left.value),
@@ -354,6 +375,43 @@ impl KernelFiber {
     }
 }
 
+/// The arguments that are passed in registers, and the bytes that a caller leaves free for the routine to keep them in.
+const REGISTER_ARGUMENTS: usize = 4;
+const HOME_SPACE: usize = 8 * REGISTER_ARGUMENTS;
+
+/// Lays the arguments of a call out below `top`, which is aligned to 16 bytes: gives those that go in registers, and the
+/// address from which the others lie, 16-byte aligned as well.
+///
+/// The whole frame is written, down to where the return address will be, so that a stack without room for it is noticed
+/// here and not by an instruction of the host's.
+fn push_arguments(top: u64, arguments: &[u64]) -> Result<([u64; REGISTER_ARGUMENTS], u64), Fault> {
+    assert!(arguments.len() <= MOST_ARGUMENTS, "a call of {} arguments", arguments.len());
+    let in_registers = std::array::from_fn(|place| arguments.get(place).copied().unwrap_or_default());
+    let on_stack = arguments.get(REGISTER_ARGUMENTS..).unwrap_or_default();
+    const RETURN_ADDRESS: usize = 8;
+    let mut frame = vec![0; RETURN_ADDRESS + HOME_SPACE];
+    frame.extend(on_stack.iter().flat_map(|argument| argument.to_le_bytes()));
+    let size = (8 * on_stack.len() as u64).next_multiple_of(16);
+    let arguments_at = top - size;
+    let bottom = arguments_at - (RETURN_ADDRESS + HOME_SPACE) as u64;
+    guarded::write(VirtualAddress(bottom), &frame)?;
+    Ok((in_registers, arguments_at))
+}
+
+/// The end of a call to where no driver's code can be: what the processor would say if it were tried.
+fn no_code_at(routine: VirtualAddress) -> Exit {
+    let fault = Fault { address: routine, access: Access::Execute, non_canonical: !routine.is_canonical() };
+    let registers = Registers { instruction: routine.0, ..Registers::default() };
+    Exit::Trapped(Trap { kind: TrapKind::Page(fault), registers })
+}
+
+/// The end of a call for which the stack has no room.
+fn overflowed(routine: VirtualAddress, fault: Fault) -> Exit {
+    let mut registers = Registers { instruction: routine.0, ..Registers::default() };
+    registers.general[register::RSP] = fault.address.0;
+    Exit::Trapped(Trap { kind: TrapKind::Page(fault), registers })
+}
+
 /// A fiber together with the machine that serves it.
 pub struct ServedFiber<'a> {
     fiber: &'a KernelFiber,
@@ -361,7 +419,7 @@ pub struct ServedFiber<'a> {
 }
 
 impl Fiber for ServedFiber<'_> {
-    fn call(&self, routine: VirtualAddress, arguments: [u64; 4]) -> Exit {
+    fn call(&self, routine: VirtualAddress, arguments: &[u64]) -> Exit {
         self.fiber.call(self.kernel, routine, arguments)
     }
 

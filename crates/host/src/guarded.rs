@@ -5,7 +5,7 @@
 //! processor refuses it; the trap handler knows the two copying instructions below and continues behind them.
 //!
 //! # What this module promises
-//! - An access outside the driver's world ([`ARENA`]) is refused before it is tried, except the page of shared user
+//! - No byte outside the driver's world ([`ARENA`]) is touched, except the page of shared user
 //!   data, which is redirected to its shadow. So a driver can't use an export to read or write the host's memory.
 //! - No reference into driver memory is ever made: the bytes may change at any moment.
 
@@ -79,23 +79,37 @@ pub(crate) fn owns(instruction: u64) -> bool {
         || within(&ntpool_guarded_fill_start, &ntpool_guarded_fill_end)
 }
 
-/// The address at which to access what the driver calls `address`, or a fault when no byte of the range is the
-/// driver's.
-fn reachable(address: VirtualAddress, length: usize, access: Access) -> Result<u64, Fault> {
-    let refuse = |at: VirtualAddress| Fault { address: at, access, non_canonical: !at.is_canonical() };
-    let end = address.checked_add(Bytes(length as u64)).ok_or_else(|| refuse(address))?;
-    let inside = |window: Window| window.contains(address) && end <= window.end();
-    if inside(SHARED_USER_DATA) && access == Access::Read {
-        return Ok(SHARED_USER_DATA_SHADOW.0 + (address.0 - SHARED_USER_DATA.base.0));
-    }
-    if !ARENA.contains(address) || POOL_METADATA.contains(address) {
-        return Err(refuse(address));
-    }
-    if end > POOL_METADATA.base {
-        return Err(refuse(POOL_METADATA.base));
-    }
-    Ok(address.0)
+/// Where to access what the driver calls `address`, and how many of the bytes may be tried; the next one is out of bounds.
+struct Reachable {
+    at: u64,
+    length: u64,
+    beyond: Option<Fault>,
 }
+
+/// What of a range is the driver's: all of it, or what lies before the first byte that is not.
+fn reachable(address: VirtualAddress, length: u64, access: Access) -> Reachable {
+    let refuse = |at: VirtualAddress| Some(Fault { address: at, access, non_canonical: !at.is_canonical() });
+    let clamped = |window: Window, at: u64| {
+        let room = window.end().0 - address.0;
+        if length <= room {
+            Reachable { at, length, beyond: None }
+        } else {
+            Reachable { at, length: room, beyond: refuse(window.end()) }
+        }
+    };
+    if access == Access::Read && SHARED_USER_DATA.contains(address) {
+        return clamped(SHARED_USER_DATA, SHARED_USER_DATA_SHADOW.0 + (address.0 - SHARED_USER_DATA.base.0));
+    }
+    let below_metadata = Window { base: ARENA.base, size: Bytes(POOL_METADATA.base.0 - ARENA.base.0) };
+    if below_metadata.contains(address) {
+        clamped(below_metadata, address.0)
+    } else {
+        Reachable { at: address.0, length: 0, beyond: refuse(address) }
+    }
+}
+
+const _: () =
+    assert!(POOL_METADATA.end().0 == ARENA.end().0, "nothing of the driver's lies above the pool's metadata");
 
 fn result(outcome: &Outcome) -> Result<(), Fault> {
     let access = match outcome.status {
@@ -114,10 +128,11 @@ pub fn read(address: VirtualAddress, into: &mut [u8]) -> Result<(), Fault> {
     if into.is_empty() {
         return Ok(());
     }
-    let source = reachable(address, into.len(), Access::Read)?;
-    // SAFETY: the destination is a slice of the right length; the source lies in the driver's world, where a fault is
+    let Reachable { at, length, beyond } = reachable(address, into.len() as u64, Access::Read);
+    // SAFETY: the destination is a slice of at least that length; the source lies in the driver's world, where a fault is
     // caught by the trap handler and ends the copy.
-    result(&unsafe { copy_bytes(into.as_mut_ptr() as u64, source, into.len() as u64) })
+    result(&unsafe { copy_bytes(into.as_mut_ptr() as u64, at, length) })?;
+    beyond.map_or(Ok(()), Err)
 }
 
 /// Writes `from` to driver memory.
@@ -128,10 +143,11 @@ pub fn write(address: VirtualAddress, from: &[u8]) -> Result<(), Fault> {
     if from.is_empty() {
         return Ok(());
     }
-    let destination = reachable(address, from.len(), Access::Write)?;
-    // SAFETY: the source is a slice of the right length; the destination lies in the driver's world, which holds
+    let Reachable { at, length, beyond } = reachable(address, from.len() as u64, Access::Write);
+    // SAFETY: the source is a slice of at least that length; the destination lies in the driver's world, which holds
     // nothing of Rust's, and a fault there is caught by the trap handler and ends the copy.
-    result(&unsafe { copy_bytes(destination, from.as_ptr() as u64, from.len() as u64) })
+    result(&unsafe { copy_bytes(at, from.as_ptr() as u64, length) })?;
+    beyond.map_or(Ok(()), Err)
 }
 
 /// Fills driver memory with a value.
@@ -142,7 +158,8 @@ pub fn fill(address: VirtualAddress, length: Bytes, value: u8) -> Result<(), Fau
     if length == Bytes::ZERO {
         return Ok(());
     }
-    let destination = reachable(address, length.as_usize(), Access::Write)?;
+    let Reachable { at, length, beyond } = reachable(address, length.0, Access::Write);
     // SAFETY: as for `write`; the value comes in a register.
-    result(&unsafe { fill_bytes(destination, u64::from(value), length.0) })
+    result(&unsafe { fill_bytes(at, u64::from(value), length) })?;
+    beyond.map_or(Ok(()), Err)
 }

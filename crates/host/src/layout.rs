@@ -86,7 +86,7 @@ pub const SYSTEM_OBJECTS: Window = Window::new(SYSTEM_DATA.base.0 + 0x2_0000, 0x
 
 /// The distance between two kernel stacks: the stack, and guard pages below it so many that a large frame can't step
 /// over them.
-const STACK_SLOT: u64 = 1 << 20;
+const STACK_SLOT: u64 = 1 << 24;
 
 /// The pages of the `index`-th kernel stack, `size` long; around them nothing is mapped.
 #[must_use]

@@ -9,7 +9,7 @@
 //!   stamp counter) or gives up the fiber, with the registers as they were;
 //! - it returns to the fiber's caller.
 //!
-//! Nothing of the host's is ever skipped over: giving a fiber up means that [`fiber::Fiber::call`] returns, with the
+//! Nothing of the host's is ever skipped over: giving a fiber up means that [`call`](ntpool_machine::Fiber::call) returns, with the
 //! reason.
 //!
 //! Nearly all unsafe code of the project that is about an operating system lives in this crate, one small module per

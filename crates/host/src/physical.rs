@@ -8,11 +8,11 @@
 //! - A frame belongs to one owner at a time, and a window's pages are mapped only through the table that records them.
 //! - The pool's regions and its metadata are used by nobody else ([`new_pool`]).
 
-use crate::layout::{self, DIRECT_MAP, POOL_METADATA, Window};
+use crate::layout::{self, DIRECT_MAP, Window};
 use crate::{HostError, arena, guarded};
 use ntpool_memory::{
-    Frame, FrameDatabase, FrameRun, FrameUse, Frames, PageEntry, PageTable, Protection, RunLimits,
-    SystemSpace,
+    Frame, FrameDatabase, FrameError, FrameRun, FrameUse, Frames, PageEntry, PageTable, Protection,
+    RunLimits, SystemSpace,
 };
 use ntpool_pool::{
     Config, MetadataReservation, NoMemory, PageSource, Platform, Pool, Region, ShardHold, TailModel,
@@ -43,6 +43,28 @@ struct Tables {
 }
 
 impl Tables {
+    /// Takes so many frames, in a row if there is such a row; all or none.
+    fn take_frames(&mut self, count: PageCount, usage: FrameUse) -> Result<Vec<FrameRun>, FrameError> {
+        match self.frames.allocate_run(count, RunLimits::ANYWHERE, usage) {
+            Ok(run) => return Ok(vec![run]),
+            Err(error) if self.frames.free_count() < count => return Err(error),
+            Err(_) => {}
+        }
+        let mut runs = Vec::new();
+        for _ in 0..count.0 {
+            match self.frames.allocate(usage) {
+                Ok(frame) => runs.push(FrameRun::new(frame, PageCount(1))),
+                Err(error) => {
+                    for run in runs {
+                        self.frames.free_run(run).expect("it was allocated just now");
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(runs)
+    }
+
     fn space_of(&mut self, address: VirtualAddress) -> Option<&mut SystemSpace<'static>> {
         self.spaces
             .iter_mut()
@@ -110,7 +132,7 @@ impl PhysicalMemory {
         Pfn(self.size.pages_rounded_up().0 - 1)
     }
 
-    /// Maps fresh zeroed frames at `first`.
+    /// Maps fresh zeroed frames at `first`: frames in a row where there are any, single ones where memory is in pieces.
     ///
     /// # Errors
     /// When the frames are used up, the pages are mapped already or lie in no window for this.
@@ -123,15 +145,37 @@ impl PhysicalMemory {
     ) -> Result<(), HostError> {
         let tables = &mut *self.tables.borrow_mut();
         let no = |why: &dyn std::fmt::Display| HostError::plain(format!("map {count} at {first}: {why}"));
-        let run =
-            tables.frames.allocate_run(count, RunLimits::ANYWHERE, usage).map_err(|error| no(&error))?;
-        let space = tables.space_of(first).ok_or_else(|| no(&"no window for mappings is there"))?;
-        if let Err(error) = space.map(first, Frames::Run(run.first, run.count), protection) {
-            tables.frames.free_run(run).expect("the run was allocated just now");
-            return Err(no(&error));
+        let runs = tables.take_frames(count, usage).map_err(|error| no(&error))?;
+        let mut done = Vec::new();
+        let mut next = first;
+        for &run in &runs {
+            let offset = Bytes(run.address().0);
+            let mapped = tables
+                .space_of(next)
+                .ok_or_else(|| no(&"no window for mappings is there"))
+                .and_then(|space| {
+                    space.map(next, Frames::Run(run.first, run.count), protection).map_err(|error| no(&error))
+                })
+                .and_then(|()| {
+                    done.push((next, run.count));
+                    arena::map_shared(next, run.count.bytes(), protection, self.file.as_fd(), offset)
+                });
+            if let Err(error) = mapped {
+                // All or nothing: what was mapped for this request is taken back, and no frame stays behind.
+                for (page, count) in done {
+                    if let Some(space) = tables.space_of(page) {
+                        space.unmap(page, count).expect("it was mapped just now");
+                    }
+                    let _ = arena::unmap(page, count.bytes());
+                }
+                for run in runs {
+                    tables.frames.free_run(run).expect("it was allocated just now");
+                }
+                return Err(error);
+            }
+            next = VirtualAddress(next.0 + run.count.bytes().0);
         }
-        let offset = Bytes(run.address().0);
-        arena::map_shared(first, count.bytes(), protection, self.file.as_fd(), offset)
+        Ok(())
     }
 
     /// Changes what may be done with mapped pages.
@@ -188,9 +232,7 @@ impl PhysicalMemory {
         let run = FrameRun::new(PhysicalAddress(offset.0).frame(), size.pages_rounded_up());
         let frames = &mut self.tables.borrow_mut().frames;
         let is_contiguous = run.frames().all(|frame| frames.usage(frame) == FrameUse::Contiguous);
-        is_contiguous
-            && guarded::fill(address, run.count.bytes(), 0).is_ok()
-            && frames.free_run(run).is_ok()
+        is_contiguous && guarded::fill(address, run.count.bytes(), 0).is_ok() && frames.free_run(run).is_ok()
     }
 
     /// The entry of the page that holds the address, outside the direct map.
@@ -278,8 +320,7 @@ pub fn new_pool(memory: &Rc<PhysicalMemory>) -> Result<Pool<PoolPlatform>, HostE
         system_space_start: SYSTEM_SPACE_START,
     };
     let size = config.metadata_size().pages_rounded_up().bytes();
-    arena::map_anonymous(POOL_METADATA.base, size, Protection::ReadWrite)?;
-    let base = NonNull::new(POOL_METADATA.base.0 as *mut u8).expect("the window is not at zero");
+    let base = NonNull::new(arena::map_pool_metadata(size)?.0 as *mut u8).expect("the window is not at zero");
     let platform = PoolPlatform { memory: Rc::clone(memory) };
     // SAFETY: 1. the window was mapped just now, zeroed and page aligned, and the guarded copies refuse it to drivers;
     // 2. the regions' pages are mapped writable by `commit`, and nobody but the driver that owns a block uses them.

@@ -16,7 +16,7 @@
 //!   meets a lock or a half-changed structure of the host.
 //! - The handler runs on a stack of its own, since the driver's may be full or wrong.
 
-use crate::emulate::{self, Refused, SharedDataAccess};
+use crate::emulate::{self, Refused, Restore, SharedDataAccess};
 use crate::layout::{ARENA, SHARED_USER_DATA, SHARED_USER_DATA_SHADOW};
 use crate::{HostError, fiber, guarded};
 use ntpool_machine::{Access, Exit, Fault, Registers, Trap, TrapKind, register};
@@ -43,7 +43,9 @@ static CRASHING: AtomicBool = AtomicBool::new(false);
 #[derive(Clone, Copy)]
 struct PendingStep {
     register: usize,
-    restore: bool,
+    /// What the register was changed to.
+    moved: u64,
+    restore: Restore,
 }
 
 thread_local! {
@@ -183,7 +185,9 @@ extern "C" fn on_trap(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
     if guarded::owns(instruction) && matches!(cause.number, number::PAGE | number::GENERAL_PROTECTION) {
         end_guarded_copy(&mut interrupted, &cause);
     } else if in_driver && !CRASHING.load(Ordering::Relaxed) {
-        on_driver_trap(&mut interrupted, &cause);
+        if on_driver_trap(&mut interrupted, &cause) == Trapped::GoesOn {
+            stop_if_asked(&mut interrupted);
+        }
     } else {
         crash(&interrupted, &cause);
     }
@@ -208,21 +212,42 @@ fn crash(interrupted: &Interrupted<'_>, cause: &Cause) {
     unsafe { libc::signal(cause.signal, libc::SIG_DFL) };
 }
 
-fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) {
+/// What became of a trap in driver code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trapped {
+    /// It was served, and driver code goes on.
+    GoesOn,
+    /// The fiber is given up.
+    GivenUp,
+}
+
+/// Gives the fiber up where driver code is about to go on, if the parent asked for that while the trap was served. A loop
+/// that traps all the time would hardly be met outside the handler.
+fn stop_if_asked(interrupted: &mut Interrupted<'_>) {
+    if PENDING_STEP.get().is_none() && fiber::take_interrupt() {
+        let registers = interrupted.registers();
+        interrupted.abandon(Exit::Interrupted(registers));
+    }
+}
+
+fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) -> Trapped {
     let registers = interrupted.registers();
     let kind = match (cause.signal, cause.number) {
         (libc::SIGSYS, call) => TrapKind::SystemCall(call),
         (_, number::PAGE) => match on_page_fault(interrupted, &registers, cause) {
             Some(kind) => kind,
-            None => return,
+            None => return Trapped::GoesOn,
         },
         (_, number::GENERAL_PROTECTION | number::STACK) => match on_refused(interrupted, &registers, cause) {
             Some(kind) => kind,
-            None => return,
+            None => return Trapped::GoesOn,
         },
-        (_, number::DEBUG) if end_step(interrupted) => return,
+        (_, number::DEBUG) if end_step(interrupted) => return Trapped::GoesOn,
         (_, number::DIVIDE) => TrapKind::Divide,
         (_, number::BREAKPOINT) => TrapKind::Breakpoint,
+        (_, number::INVALID_OPCODE) if instruction_bytes(registers.instruction).starts_with(&SYSENTER) => {
+            TrapKind::SystemCall(registers.general[register::RAX])
+        }
         (_, number::INVALID_OPCODE) => TrapKind::IllegalInstruction,
         (_, other) => TrapKind::Other(other),
     };
@@ -230,11 +255,15 @@ fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) {
     match kind {
         // The processor reports these behind the instruction.
         TrapKind::Breakpoint => registers.instruction -= 1,
-        TrapKind::SystemCall(_) => registers.instruction -= 2,
+        TrapKind::SystemCall(_) if cause.signal == libc::SIGSYS => registers.instruction -= 2,
         _ => {}
     }
     interrupted.abandon(Exit::Trapped(Trap { kind, registers }));
+    Trapped::GivenUp
 }
+
+/// The system call instruction of 32-bit programs, which some processors refuse in 64-bit ones.
+const SYSENTER: [u8; 2] = [0x0F, 0x34];
 
 /// Serves a page fault on the shared user data page, or says what the fault is.
 fn on_page_fault(
@@ -250,7 +279,7 @@ fn on_page_fault(
                 let moved = registers.general[register].wrapping_add(emulate::SHARED_USER_DATA_DISTANCE);
                 interrupted.set_general(register, moved);
                 interrupted.set(libc::REG_EFL, registers.flags | TRAP_FLAG);
-                PENDING_STEP.set(Some(PendingStep { register, restore }));
+                PENDING_STEP.set(Some(PendingStep { register, moved, restore }));
                 return None;
             }
             Some(SharedDataAccess::LoadAccumulator { offset, width, length }) => {
@@ -276,21 +305,20 @@ fn on_page_fault(
     } else {
         Access::Read
     };
-    let fault = Fault { address, access, non_canonical: false };
-    // For addresses of its own half Linux sets the bit whatever is there, so as not to give itself away.
-    let present = cause.error & 1 != 0 && address.0 < LINUX_HALF;
-    Some(TrapKind::Page { fault, present })
+    Some(TrapKind::Page(Fault { address, access, non_canonical: false }))
 }
-
-/// Where the half of the address space that Linux keeps for itself begins.
-const LINUX_HALF: u64 = 1 << 47;
 
 /// Ends the single step that served a read of the shared user data page.
 fn end_step(interrupted: &mut Interrupted<'_>) -> bool {
     let Some(step) = PENDING_STEP.take() else { return false };
-    if step.restore {
-        let moved = interrupted.registers().general[step.register];
-        interrupted.set_general(step.register, moved.wrapping_sub(emulate::SHARED_USER_DATA_DISTANCE));
+    let now = interrupted.registers().general[step.register];
+    let restore = match step.restore {
+        Restore::Always => true,
+        Restore::IfUnchanged => now == step.moved,
+        Restore::Never => false,
+    };
+    if restore {
+        interrupted.set_general(step.register, now.wrapping_sub(emulate::SHARED_USER_DATA_DISTANCE));
     }
     interrupted.set(libc::REG_EFL, interrupted.get(libc::REG_EFL) & !TRAP_FLAG);
     true
@@ -328,7 +356,8 @@ fn on_refused(interrupted: &mut Interrupted<'_>, registers: &Registers, cause: &
         }
         Refused::SoftwareInterrupt(vector) => Some(TrapKind::SoftwareInterrupt(vector)),
         Refused::Privileged => Some(TrapKind::PrivilegedInstruction),
-        Refused::NonCanonical(fault) => Some(TrapKind::Page { fault, present: false }),
+        Refused::NonCanonical(fault) => Some(TrapKind::Page(fault)),
+        Refused::Misaligned(address) => Some(TrapKind::Misaligned(address)),
         Refused::Other => Some(TrapKind::Other(cause.number)),
     }
 }

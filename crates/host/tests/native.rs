@@ -45,8 +45,8 @@ impl World {
         World { fiber: KernelFiber::new(kernel_stack(0, STACK_SIZE)).unwrap(), _alone: alone }
     }
 
-    fn call(&self, kernel: &dyn Kernel, arguments: [u64; 4]) -> Exit {
-        self.fiber.served_by(kernel).call(CODE.base, arguments)
+    fn call<const N: usize>(&self, kernel: &dyn Kernel, arguments: [u64; N]) -> Exit {
+        self.fiber.served_by(kernel).call(CODE.base, &arguments)
     }
 
     fn trap(&self) -> Trap {
@@ -113,6 +113,51 @@ fn a_routine_gets_its_four_arguments_and_returns_its_value() {
 }
 
 #[test]
+fn arguments_from_the_fifth_on_lie_above_the_home_space_of_the_first_four() {
+    // xor eax, eax; add rax, [rsp+0x28] and so on, for as many arguments as there are: the sum tells each one's place
+    let on_stack = [5, 60, 700, 8000];
+    for count in 1..=4_usize {
+        let mut code = vec![0x31, 0xC0];
+        for place in 0..count {
+            code.extend([0x48, 0x03, 0x44, 0x24, 0x28 + 8 * place as u8]);
+        }
+        code.push(0xC3);
+        let world = World::with_code(&code);
+        let mut arguments = vec![1, 2, 3, 4];
+        arguments.extend(&on_stack[..count]);
+        let exit = world.fiber.served_by(&Plain::default()).call(CODE.base, &arguments);
+        assert_eq!(exit, Exit::Returned(on_stack[..count].iter().sum()), "{count} on the stack");
+    }
+}
+
+#[test]
+fn five_to_eight_arguments_each_arrive_at_an_aligned_entry() {
+    // lea rax, [rsp+8]; ret: the stack pointer before the call
+    let world = World::with_code(&[0x48, 0x8D, 0x44, 0x24, 0x08, 0xC3]);
+    let end = kernel_stack(0, STACK_SIZE).end().0;
+    let entry = |arguments: &[u64]| world.fiber.served_by(&Plain::default()).call(CODE.base, arguments);
+    for (count, on_stack) in [(0, 0), (4, 0), (5, 0x10), (6, 0x10), (7, 0x20), (8, 0x20)] {
+        let arguments: Vec<u64> = (1..=count).collect();
+        assert_eq!(entry(&arguments), Exit::Returned(end - on_stack - 0x20), "{count} arguments");
+    }
+}
+
+#[test]
+fn eight_arguments_do_not_disturb_the_first_four() {
+    // lea rax, [rcx+rdx]; add rax, r8; add rax, r9; sub rax, [rsp+0x40]; ret
+    let code =
+        [0x48, 0x8D, 0x04, 0x11, 0x4C, 0x01, 0xC0, 0x4C, 0x01, 0xC8, 0x48, 0x2B, 0x44, 0x24, 0x40, 0xC3];
+    let world = World::with_code(&code);
+    assert_eq!(world.call(&Plain::default(), [1, 20, 300, 4000, 0, 0, 0, 321]), Exit::Returned(4000));
+}
+
+#[test]
+#[should_panic(expected = "a call of 9 arguments")]
+fn nine_arguments_are_the_hosts_own_mistake() {
+    World::with_code(&[0xC3]).call(&Plain::default(), [0; 9]);
+}
+
+#[test]
 fn an_import_gets_the_registers_and_the_driver_its_answer() {
     let world = World::with_code(&forwarding(2));
     let kernel = Plain::default();
@@ -164,7 +209,7 @@ impl Kernel for Recursive<'_> {
         if self.depth.get() > 1 {
             return Verdict::Return(1000 + registers.general[register::RCX]);
         }
-        match self.fiber.served_by(self).call(CODE.base, [5, 0, 0, 0]) {
+        match self.fiber.served_by(self).call(CODE.base, &[5]) {
             Exit::Returned(value) => Verdict::Return(value + 1),
             other => panic!("{other:?}"),
         }
@@ -190,6 +235,52 @@ fn an_import_may_call_the_driver_back_below_the_frames_that_are_there() {
     assert_eq!(world.call(&kernel, [0; 4]), Exit::Returned(1006));
 }
 
+/// A machine whose import calls the driver back where the stack may have no room, and keeps how that ended.
+struct Cramped<'a> {
+    fiber: &'a KernelFiber,
+    inner: Plain,
+    ended: Cell<Option<Exit>>,
+}
+
+impl Kernel for Cramped<'_> {
+    fn import(&self, _: u32, _: &Registers) -> Verdict {
+        self.ended.set(Some(self.fiber.served_by(self).call(CODE.base, &[0; 6])));
+        Verdict::Stop
+    }
+
+    fn irql(&self) -> u8 {
+        self.inner.irql()
+    }
+
+    fn set_irql(&self, level: u8) {
+        self.inner.set_irql(level);
+    }
+
+    fn time_stamp(&self) -> u64 {
+        self.inner.time_stamp()
+    }
+}
+
+#[test]
+fn a_call_back_for_which_the_stack_has_no_room_is_a_fault_on_the_guard_page() {
+    // mov rsp, the lowest bytes of the stack; call the import
+    let base = kernel_stack(0, STACK_SIZE).base.0;
+    for room in [0x10, 0x18, 0x38] {
+        let mut code = vec![0x48, 0xBC];
+        code.extend((base + room).to_le_bytes());
+        code.extend(call_to(thunk(0)));
+        let world = World::with_code(&code);
+        let kernel = Cramped { fiber: &world.fiber, inner: Plain::default(), ended: Cell::new(None) };
+        assert_eq!(world.call(&kernel, []), Exit::Stopped);
+        let Some(Exit::Trapped(Trap { kind: TrapKind::Page(fault), registers })) = kernel.ended.get() else {
+            panic!("{:?} with {room:#x} bytes left", kernel.ended.get())
+        };
+        assert_eq!(fault.access, Access::Write);
+        assert!((base - 0x1000..base).contains(&fault.address.0), "{fault:?}");
+        assert_eq!(registers.instruction, CODE.base.0, "the routine that was to be called");
+    }
+}
+
 #[test]
 fn a_trap_says_what_and_where_with_the_registers_as_they_were() {
     let cases: [(&[u8], TrapKind); 7] = [
@@ -213,9 +304,9 @@ fn a_trap_says_what_and_where_with_the_registers_as_they_were() {
     }
 }
 
-fn page_fault(code: &[u8]) -> (Fault, bool) {
+fn page_fault(code: &[u8]) -> Fault {
     match World::with_code(code).trap().kind {
-        TrapKind::Page { fault, present } => (fault, present),
+        TrapKind::Page(fault) => fault,
         other => panic!("{other:?}"),
     }
 }
@@ -224,22 +315,22 @@ fn page_fault(code: &[u8]) -> (Fault, bool) {
 fn a_bad_address_is_a_fault_with_its_access() {
     let at = |address, access| Fault { address: VirtualAddress(address), access, non_canonical: false };
     // mov eax, [0x18]; mov [0x18], eax; jmp 0
-    assert_eq!(page_fault(&[0x8B, 0x04, 0x25, 0x18, 0, 0, 0]), (at(0x18, Access::Read), false));
-    assert_eq!(page_fault(&[0x89, 0x04, 0x25, 0x18, 0, 0, 0]), (at(0x18, Access::Write), false));
-    assert_eq!(page_fault(&[0x31, 0xC0, 0xFF, 0xE0]), (at(0, Access::Execute), false));
+    assert_eq!(page_fault(&[0x8B, 0x04, 0x25, 0x18, 0, 0, 0]), at(0x18, Access::Read));
+    assert_eq!(page_fault(&[0x89, 0x04, 0x25, 0x18, 0, 0, 0]), at(0x18, Access::Write));
+    assert_eq!(page_fault(&[0x31, 0xC0, 0xFF, 0xE0]), at(0, Access::Execute));
     // lea rax, [rip]; mov [rax], al: the code is read-only
     let own = at(CODE.base.0 + 7, Access::Write);
-    assert_eq!(page_fault(&[0x48, 0x8D, 0x05, 0, 0, 0, 0, 0x88, 0x00]), (own, true));
+    assert_eq!(page_fault(&[0x48, 0x8D, 0x05, 0, 0, 0, 0, 0x88, 0x00]), own);
 }
 
 #[test]
-fn a_system_address_that_nothing_maps_is_not_called_present() {
+fn a_system_address_that_nothing_maps_is_a_fault_there() {
     // mov rax, 0xFFFFA00000001000; mov [rax], eax: Linux itself lives in that half.
     let mut code = vec![0x48, 0xB8];
     code.extend(0xFFFF_A000_0000_1000_u64.to_le_bytes());
     code.extend([0x89, 0x00]);
-    let (fault, present) = page_fault(&code);
-    assert_eq!((fault.address.0, fault.access, present), (0xFFFF_A000_0000_1000, Access::Write, false));
+    let fault = page_fault(&code);
+    assert_eq!((fault.address.0, fault.access), (0xFFFF_A000_0000_1000, Access::Write));
 }
 
 #[test]
@@ -254,7 +345,7 @@ fn a_non_canonical_address_is_found_through_any_base() {
         let mut code = load.to_vec();
         code.extend(0xDEAD_BEEF_0000_0000_u64.to_le_bytes());
         code.extend(access);
-        let (fault, _) = page_fault(&code);
+        let fault = page_fault(&code);
         assert_eq!(fault.address.0, 0xDEAD_BEEF_0000_0000, "{load:x?}");
         assert!(fault.non_canonical);
     }
@@ -264,7 +355,7 @@ fn a_non_canonical_address_is_found_through_any_base() {
 fn a_recursion_without_end_stops_at_the_guard_pages_and_the_whole_stack_counts_as_used() {
     // sub rsp, 0x400; call itself
     let world = World::with_code(&[0x48, 0x81, 0xEC, 0, 4, 0, 0, 0xE8, 0xF4, 0xFF, 0xFF, 0xFF]);
-    let TrapKind::Page { fault, .. } = world.trap().kind else { panic!() };
+    let TrapKind::Page(fault) = world.trap().kind else { panic!() };
     let stack = kernel_stack(0, STACK_SIZE);
     assert!(fault.address < stack.base && fault.address.0 > stack.base.0 - 0x1000, "{fault:?}");
     assert!(world.fiber.served_by(&Plain::default()).stack_used() > STACK_SIZE.0 - 0x800);

@@ -37,7 +37,7 @@ impl Clock {
     /// Units of 100 ns since 1601-01-01 UTC (MACH-169).
     #[must_use]
     pub fn system_time(&self) -> u64 {
-        Clock::SYSTEM_TIME_AT_START + self.now.get()
+        Clock::SYSTEM_TIME_AT_START.saturating_add(self.now.get())
     }
 
     /// Lets a wait pass.
@@ -57,6 +57,15 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn waits_beyond_the_end_of_time_end_there() {
+        let clock = Clock::default();
+        for _ in 0..3 {
+            clock.wait(1 << 63);
+        }
+        assert_eq!((clock.now(), clock.system_time()), (Instant(u64::MAX), u64::MAX));
+    }
 
     #[test]
     fn only_a_wait_moves_the_clock() {

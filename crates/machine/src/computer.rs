@@ -69,18 +69,15 @@ impl Registers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrapKind {
     /// A page fault.
-    Page {
-        /// What could not be accessed.
-        fault: Fault,
-        /// Whether a page is mapped there, which forbids the access.
-        present: bool,
-    },
+    Page(Fault),
     /// A division by zero, or one whose result does not fit.
     Divide,
     /// Bytes that are no instruction.
     IllegalInstruction,
     /// An instruction that only the kernel of the real computer may execute.
     PrivilegedInstruction,
+    /// An operand at this address that the instruction demands to be aligned.
+    Misaligned(VirtualAddress),
     /// A breakpoint instruction.
     Breakpoint,
     /// A software interrupt, by its vector; 0x29 is the fast fail.
@@ -109,14 +106,25 @@ pub enum Exit {
     Stopped,
     /// It ran into a trap.
     Trapped(Trap),
-    /// It was interrupted from outside, here.
+    /// It was interrupted from outside, at this instruction.
     Interrupted(Registers),
+    /// It was interrupted from outside in a routine of the machine that it had called from here.
+    InterruptedInCall(Registers),
 }
+
+/// The most arguments that a routine of the driver's is called with.
+pub const MOST_ARGUMENTS: usize = 8;
 
 /// A flow of control in driver code, with a kernel stack of its own.
 pub trait Fiber {
-    /// Calls a routine of the driver's with up to four arguments and runs it until it ends.
-    fn call(&self, routine: VirtualAddress, arguments: [u64; 4]) -> Exit;
+    /// Calls a routine of the driver's with up to [`MOST_ARGUMENTS`] arguments and runs it until it ends.
+    ///
+    /// Where the stack has no room for the call, the routine is not entered and the exit is the page fault that its
+    /// arguments meet.
+    ///
+    /// # Panics
+    /// With more arguments.
+    fn call(&self, routine: VirtualAddress, arguments: &[u64]) -> Exit;
 
     /// The most bytes of the kernel stack that have been used since the fiber was made.
     fn stack_used(&self) -> u64;

@@ -1,7 +1,8 @@
-//! An NT machine as pure logic: a processor with its IRQL, a virtual clock, spin locks, devices and their names.
+//! An NT machine as pure logic: a processor with its IRQL, a virtual clock, spin locks, devices and their names,
+//! the registry.
 //!
-//! What the machine needs of a real computer it asks for through the traits of [`computer`]: memory at the driver's
-//! addresses and fibers to run driver code on. It makes no system call itself, so its rules are tested without a
+//! What the machine needs of a real computer it asks for through two traits: [`DriverMemory`], memory at the driver's
+//! addresses, and [`Fiber`], on which driver code runs. It makes no system call itself, so its rules are tested without a
 //! driver and without an operating system.
 //!
 //! There is one processor and one fiber so far; the words are chosen so that more can come.
@@ -18,14 +19,16 @@ mod device;
 mod name;
 mod process;
 mod processor;
+mod registry;
 mod spin_lock;
 
 pub use clock::{Clock, Instant};
-pub use computer::{DriverMemory, Exit, Fault, Fiber, Registers, Trap, TrapKind, register};
+pub use computer::{DriverMemory, Exit, Fault, Fiber, MOST_ARGUMENTS, Registers, Trap, TrapKind, register};
 pub use ntpool_verifier::Access;
 
 pub use device::{Device, DeviceError, Devices};
 pub use name::ObjectName;
 pub use process::{Process, QuotaExceeded};
 pub use processor::{DispatchLevel, Processor};
+pub use registry::{Key, KeyPath, Registry, Root, Value, ValueType};
 pub use spin_lock::SpinLocks;

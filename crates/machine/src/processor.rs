@@ -1,6 +1,7 @@
 //! A processor: its number and its IRQL.
 
-use core::cell::Cell;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
 use core::marker::PhantomData;
 use ntpool_types::{BugCheck, BugCheckCode, Irql, ProcessorNumber, Rule, Violation, VirtualAddress};
 
@@ -9,6 +10,8 @@ use ntpool_types::{BugCheck, BugCheckCode, Irql, ProcessorNumber, Rule, Violatio
 pub struct Processor {
     number: ProcessorNumber,
     irql: Cell<Irql>,
+    /// The levels that raises saved, the innermost last.
+    saved: RefCell<Vec<Irql>>,
 }
 
 /// Proof that the processor runs at DISPATCH_LEVEL or above, so that nothing else runs on it meanwhile.
@@ -49,24 +52,29 @@ impl Processor {
         if to < former {
             return Err(self.invalid_change(to));
         }
+        self.saved.borrow_mut().push(former);
         self.irql.set(to);
         Ok(former)
     }
 
-    /// Lowers the level.
+    /// Lowers the level to the one that the last raise saved.
     ///
     /// # Errors
-    /// As for [`raise`](Processor::raise), when `to` is above the current level (MACH-143).
+    /// As for [`raise`](Processor::raise), when `to` is another level than that, or above the current one (MACH-143).
+    /// Levels that were set without a raise have nothing saved, so only the second holds for them.
     pub fn lower(&self, to: Irql) -> Result<(), Violation> {
-        if to > self.irql.get() {
+        let saved = self.saved.borrow().last().copied();
+        if to > self.irql.get() || saved.is_some_and(|saved| saved != to) {
             return Err(self.invalid_change(to));
         }
+        self.saved.borrow_mut().pop();
         self.irql.set(to);
         Ok(())
     }
 
-    /// Sets the level as a write to cr8 does, which checks nothing.
+    /// Sets the level as a write to cr8 does, which checks nothing and makes what raises saved meaningless.
     pub fn set_irql(&self, to: Irql) {
+        self.saved.borrow_mut().clear();
         self.irql.set(to);
     }
 
@@ -99,6 +107,18 @@ mod tests {
         assert_eq!(processor.lower(Irql::HIGH).unwrap_err().bug_check.parameters, [0, 2, 0, 15]);
         assert_eq!(processor.irql(), Irql::DISPATCH, "a refused change changes nothing");
         assert_eq!(processor.lower(Irql::PASSIVE), Ok(()));
+    }
+
+    #[test]
+    fn mach_143_the_level_is_lowered_to_the_one_that_the_last_raise_saved() {
+        let processor = Processor::default();
+        processor.raise(Irql::APC).unwrap();
+        processor.raise(Irql::DISPATCH).unwrap();
+        assert_eq!(processor.lower(Irql::PASSIVE).unwrap_err().rule, Rule::IrqlInvalidChange);
+        processor.lower(Irql::APC).unwrap();
+        processor.lower(Irql::PASSIVE).unwrap();
+        processor.set_irql(Irql::DISPATCH);
+        assert_eq!(processor.lower(Irql::APC), Ok(()), "a level that was set by hand saved nothing");
     }
 
     #[test]

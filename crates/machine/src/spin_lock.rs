@@ -33,6 +33,18 @@ impl SpinLocks {
         Ok(())
     }
 
+    /// Records the lock as taken by a processor that is not held at DISPATCH_LEVEL, which is its driver's mistake; the
+    /// release that follows is then no second one.
+    pub fn acquire_unprotected(&self, lock: VirtualAddress, processor: ProcessorNumber) {
+        self.held.borrow_mut().insert(lock, processor);
+    }
+
+    /// Whether a processor holds the lock.
+    #[must_use]
+    pub fn is_held(&self, lock: VirtualAddress) -> bool {
+        self.held.borrow().contains_key(&lock)
+    }
+
     /// Lets the lock go.
     ///
     /// # Errors

@@ -130,7 +130,7 @@ fn run_in_parts(parts: &mut Parts) -> Result<(), Box<dyn Error>> {
             Received::Nothing => return Err("the sample's child said nothing for a long time".into()),
         }
     }
-    child.wait()?;
+    child.wait(Duration::from_secs(10))?;
     parts.end.add(lap());
     let entry = Image::parse(SAMPLE.to_vec())?.entry_point();
     lap();
@@ -153,7 +153,7 @@ const STEPS: [Step; 9] = [
     Step { name: "import call: read the IRQL", order: "call-0", count: 10_000_000 },
     Step { name: "pool pair, 64 bytes", order: "pair-64", count: 1_000_000 },
     Step { name: "pool pair, 64 bytes, eight frames deeper", order: "deep-64", count: 300_000 },
-    Step { name: "pool pair, 64 bytes, not zeroed", order: "uninitialized-64", count: 1_000_000 },
+    Step { name: "pool pair, 64 bytes, filled with rubbish", order: "uninitialized-64", count: 1_000_000 },
     Step { name: "pool pair, 4096 bytes", order: "pair-4096", count: 1_000_000 },
     Step { name: "pool pair, 64 KiB", order: "pair-65536", count: 100_000 },
     Step { name: "emulated: read of cr8", order: "level-0", count: 200_000 },

@@ -48,16 +48,19 @@ const SETUP: Duration = Duration::from_secs(30);
 /// How long a child that was asked to stop may take before it is ended.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How much of what a child sends is kept; a driver that floods its channel is told so.
+/// Longer than anybody waits.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// How much of what a child sends is kept, in bytes of packets and in findings; a driver that floods its channel is told
+/// so. What the driver prints may take a quarter, so that it can't crowd out what it did.
+const MOST_KEPT: usize = 16 << 20;
 const MOST_FINDINGS: usize = 1000;
-const MOST_DEBUG_BYTES: usize = 4 << 20;
-const MOST_ROWS: usize = 100_000;
 
 struct Supervision<'a> {
     outcome: Outcome,
     symbolizer: Symbolizer<'a>,
     phase: Phase,
-    debug_bytes: usize,
+    kept: usize,
     dropped: u64,
     died: Option<String>,
     finished: bool,
@@ -78,14 +81,18 @@ pub(crate) fn supervise(
         outcome: Outcome::new(driver.record(), order.seed, order.repeat.clone()),
         symbolizer: Symbolizer::new(driver),
         phase: Phase::Load,
-        debug_bytes: 0,
+        kept: 0,
         dropped: 0,
         died: None,
         finished: false,
     };
-    let unresponsive = supervision.listen(&child, timeout, watcher)?;
-    let ending = child.wait()?;
-    supervision.conclude(ending, unresponsive);
+    // What was heard so far is worth more than the reason why no more can be heard.
+    let listened = supervision.listen(&child, timeout, watcher);
+    let unresponsive = listened.as_ref().is_ok_and(|unresponsive| *unresponsive);
+    match (listened, child.wait(GRACE)) {
+        (Ok(_), Ok(ending)) => supervision.conclude(ending, unresponsive),
+        (Err(error), _) | (_, Err(error)) => supervision.limit(error.to_string()),
+    }
     Ok(supervision.outcome)
 }
 
@@ -98,6 +105,7 @@ impl Supervision<'_> {
         watcher: &mut dyn Watcher,
     ) -> Result<bool, HostError> {
         let start = Instant::now();
+        let later = |time: Duration| Instant::now().checked_add(time).unwrap_or(start + FOR_EVER);
         let mut deadline = start + SETUP;
         loop {
             match child.channel().receive(TICK)? {
@@ -106,7 +114,10 @@ impl Supervision<'_> {
                     let before = self.phase;
                     self.hear(&packet, watcher);
                     if before == Phase::Load && self.phase != Phase::Load {
-                        deadline = Instant::now() + timeout;
+                        deadline = later(timeout);
+                    } else if before != Phase::AfterUnload && self.phase == Phase::AfterUnload {
+                        // The driver is through; what is left to do is ours.
+                        deadline = later(SETUP);
                     }
                 }
                 Received::Nothing => {
@@ -142,6 +153,9 @@ impl Supervision<'_> {
             self.dropped += 1;
             return;
         };
+        let share = if matches!(message, Message::Debug(_)) { MOST_KEPT / 4 } else { MOST_KEPT };
+        self.kept = self.kept.saturating_add(packet.len());
+        let full = self.kept > share;
         match message {
             Message::Entering => self.phase = Phase::DriverEntry,
             Message::Unloading => self.phase = Phase::Unload,
@@ -152,32 +166,30 @@ impl Supervision<'_> {
             Message::Entered(status) => self.outcome.driver_entry = Some(status),
             Message::Debug(line) => {
                 watcher.observe(Event::Debug(&line));
-                self.debug_bytes = self.debug_bytes.saturating_add(line.text.len() + size_of::<DebugLine>());
-                if self.debug_bytes <= MOST_DEBUG_BYTES {
-                    self.outcome.debug_output.push(line);
-                } else {
+                if full {
+                    self.kept -= packet.len();
                     self.dropped += 1;
+                } else {
+                    self.outcome.debug_output.push(line);
                 }
             }
             Message::Finding(finding) => self.take_finding(*finding),
             Message::Limit(limit) => self.take_limit(limit),
-            Message::Device(device) if self.outcome.devices.len() < MOST_ROWS => {
-                self.outcome.devices.push(device)
-            }
-            Message::Tag(row) if self.outcome.tags.len() < MOST_ROWS => {
+            Message::Device(_) | Message::Tag(_) | Message::Note(_) if full => self.dropped += 1,
+            Message::Device(device) => self.outcome.devices.push(device),
+            Message::Tag(row) => {
                 if row.blocks() > 0 {
                     self.outcome.left.push(row.clone());
                 }
                 self.outcome.tags.push(row);
             }
-            Message::Note(note) if self.outcome.notes.len() < MOST_FINDINGS => self.outcome.notes.push(note),
+            Message::Note(note) => self.outcome.notes.push(note),
             Message::StackUsed(bytes) => self.outcome.stack_used = Some(bytes),
             Message::Died { signal, instruction, address } => {
                 self.died =
                     Some(format!("at {instruction}, accessing {address}, of {}", signal_name(signal)));
             }
             Message::Finished => self.finished = true,
-            Message::Device(_) | Message::Tag(_) | Message::Note(_) => self.dropped += 1,
         }
     }
 
@@ -203,6 +215,10 @@ impl Supervision<'_> {
         self.outcome.limits.push(limit);
     }
 
+    fn limit(&mut self, message: String) {
+        self.outcome.limits.push(Limit { kind: LimitKind::Host, message, stacks: Vec::new() });
+    }
+
     fn conclude(&mut self, ending: Ending, unresponsive: bool) {
         if self.dropped > 0 {
             let note = format!(
@@ -215,15 +231,26 @@ impl Supervision<'_> {
         if self.finished {
             return;
         }
-        let how = match (&self.died, ending) {
-            (Some(place), _) => format!("the child died {place}"),
-            _ if unresponsive => "the child did not answer when its time was over and was ended".to_owned(),
-            (None, Ending::Killed(signal)) => format!("the child died of {}", signal_name(signal)),
-            (None, Ending::Exited(status)) => format!("the child exited with status {status} before its end"),
+        // Crashes are the driver's doing; what can also come from outside is not called so.
+        const DAMAGE: &str = "; the driver must have written over the process it ran in";
+        let (how, why) = match (&self.died, ending) {
+            (Some(place), _) => (format!("the child died {place}"), DAMAGE),
+            _ if unresponsive => {
+                ("the child did not answer when its time was over and was ended".to_owned(), "")
+            }
+            (None, Ending::Killed(signal @ (4..=8 | 11 | 31))) => {
+                (format!("the child died of {}", signal_name(signal)), DAMAGE)
+            }
+            (None, Ending::Killed(signal)) => (
+                format!("the child died of {}", signal_name(signal)),
+                "; it was ended from outside, by the system for want of memory perhaps, or by the driver",
+            ),
+            (None, Ending::Exited(status)) => {
+                (format!("the child exited with status {status} before its end"), DAMAGE)
+            }
         };
         if self.phase == Phase::Load {
-            let message = format!("{how}, before the driver was entered");
-            self.outcome.limits.push(Limit { kind: LimitKind::Host, message, stacks: Vec::new() });
+            self.limit(format!("{how}, before the driver was entered"));
             return;
         }
         self.outcome.findings.push(Finding {
@@ -232,7 +259,7 @@ impl Supervision<'_> {
             name: None,
             parameters: None,
             model: None,
-            message: format!("{how}; the driver must have written over the process it ran in"),
+            message: format!("{how}{why}"),
             block: None,
             count: 1,
             bytes: None,

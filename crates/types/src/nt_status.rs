@@ -46,6 +46,8 @@ statuses! {
     NOT_IMPLEMENTED = 0xC000_0002, "STATUS_NOT_IMPLEMENTED";
     /// An access to an address that cannot be accessed.
     ACCESS_VIOLATION = 0xC000_0005, "STATUS_ACCESS_VIOLATION";
+    /// The handle is not one that the system gave out.
+    INVALID_HANDLE = 0xC000_0008, "STATUS_INVALID_HANDLE";
     /// An argument is not valid.
     INVALID_PARAMETER = 0xC000_000D, "STATUS_INVALID_PARAMETER";
     /// The device does not take this request.
@@ -54,6 +56,8 @@ statuses! {
     ILLEGAL_INSTRUCTION = 0xC000_001D, "STATUS_ILLEGAL_INSTRUCTION";
     /// The buffer is too small; nothing was written.
     BUFFER_TOO_SMALL = 0xC000_0023, "STATUS_BUFFER_TOO_SMALL";
+    /// What was found is of another type than was asked for.
+    OBJECT_TYPE_MISMATCH = 0xC000_0024, "STATUS_OBJECT_TYPE_MISMATCH";
     /// The name is not well formed.
     OBJECT_NAME_INVALID = 0xC000_0033, "STATUS_OBJECT_NAME_INVALID";
     /// No object has this name.

@@ -87,6 +87,9 @@ rules! {
     MemoryContiguousFree, "memory.contiguous-free", Soft,
         "an address that is no contiguous memory was freed as such",
         "Only the address that the allocation of contiguous memory returned may be given back, once. The free is refused and the run goes on.";
+    MdlMisuse, "mdl.misuse", Hard,
+        "a memory descriptor list was used in a way that its state forbids",
+        "A list describes one buffer: it is built once, for memory that is there, and not while it is locked, mapped or part of another.";
     MdlPagedBuffer, "mdl.paged-buffer", Hard,
         "a memory descriptor list for nonpaged memory was built over paged pool",
         "Paged pool may be out on disk, so its frames have to be locked, not just described.";
@@ -99,6 +102,9 @@ rules! {
     MemoryNonCanonical, "memory.non-canonical", Hard,
         "a non-canonical address was accessed",
         "The upper bits of the address are neither all zero nor all one: what was used as a pointer is most likely data.";
+    MemoryMisaligned, "memory.misaligned", Hard,
+        "an operand that must be aligned was not",
+        "Vector instructions of the aligned kind fault on an address that is no multiple of their operand's size. Pool blocks are aligned to 16 bytes only.";
     MemoryReadOnlyWrite, "memory.read-only-write", Hard,
         "read-only memory was written",
         "The driver wrote to its own code, to a constant, or to another page that may only be read.";
@@ -150,6 +156,9 @@ rules! {
     SpinLockRecursive, "lock.spin-recursive", Hard,
         "a spin lock was acquired by its owner",
         "The processor that holds the lock would wait for itself for ever.";
+    SpinLockBadWord, "lock.spin-bad-word", Hard,
+        "a spin lock was acquired whose memory is no free lock",
+        "The lock was never initialized, or its memory was overwritten. The processor would wait for it for ever.";
     SpinLockNotOwned, "lock.spin-not-owned", Hard,
         "a spin lock was released that nobody held",
         "Either it was released twice or its memory was overwritten.";

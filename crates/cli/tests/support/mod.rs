@@ -129,8 +129,11 @@ pub fn assert_stack(finding: &Finding, expected: &ExpectedStack) {
     assert_eq!(innermost(stack), Some(place), "{} of {}", role(expected.role), finding.rule);
 }
 
-/// Function, file and line of the innermost frame that has them, without folders.
-pub fn innermost(stack: &Stack) -> Option<(String, String, u32)> {
+/// A function, a file without its folders, and a line.
+pub type Place = (String, String, u32);
+
+/// The place of the innermost frame that has one.
+pub fn innermost(stack: &Stack) -> Option<Place> {
     stack.frames.iter().find_map(|frame| {
         let file = frame.file.as_deref()?.rsplit(['/', '\\']).next()?;
         Some((frame.function.clone()?, file.to_owned(), frame.line?))

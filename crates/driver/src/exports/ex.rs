@@ -68,9 +68,16 @@ pub(super) fn ExAllocatePool2(session: &Session, call: &Call<'_>) -> Answer {
 
 pub(super) fn ExAllocatePool3(session: &Session, call: &Call<'_>) -> Answer {
     let (array, count) = (call.address(3)?, call.u32(4)?);
+    if count > MOST_PARAMETERS {
+        return fail(OnFailure::ReturnNull, NtStatus::INVALID_PARAMETER);
+    }
     let parameters = read_parameters(array, count)?;
     allocate_by_flags(session, call, &parameters)
 }
+
+/// The most extended parameters that a request may have: there are three types of them, and a count beyond reason is
+/// rubbish.
+const MOST_PARAMETERS: u32 = 256;
 
 /// An extended parameter of ExAllocatePool3.
 struct Parameter {
@@ -90,6 +97,8 @@ const MM_ANY_NODE_OK: u32 = 0x8000_0000;
 /// The nine values of EX_POOL_PRIORITY (POOL-116 to POOL-121).
 const PRIORITIES: [u32; 9] = [0, 8, 9, 16, 24, 25, 32, 40, 41];
 
+/// Reads the parameters of a request. Each must be met, also where two have one type, and reserved bits are not looked
+/// at (UNCONFIRMED POOL-079: our choice).
 fn read_parameters(array: VirtualAddress, count: u32) -> Result<Vec<Parameter>, Fault> {
     (0..u64::from(count))
         .map(|place| {

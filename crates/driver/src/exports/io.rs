@@ -3,7 +3,7 @@
 #![expect(non_snake_case, reason = "routines have their NT names")]
 
 use super::strings::Counted;
-use crate::allocations::Wanted;
+use crate::allocations::{Requested, Wanted};
 use crate::call::Call;
 use crate::devices::NewDevice;
 use crate::memory;
@@ -95,7 +95,8 @@ pub(super) fn IoAllocateMdl(session: &Session, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn IoFreeMdl(session: &Session, call: &Call<'_>) -> Answer {
-    session.free(call, crate::allocations::Requested { address: call.address(0)?, tag: None });
+    // Only a list can be freed as a list: another block has another tag.
+    session.free(call, Requested { address: call.address(0)?, tag: Some(MDL_TAG) });
     Ok(0)
 }
 

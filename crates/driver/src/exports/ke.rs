@@ -6,7 +6,7 @@ use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
-use ntpool_types::{BugCheck, BugCheckCode, Irql, NtStatus, VirtualAddress};
+use ntpool_types::{BugCheck, BugCheckCode, Irql, NtStatus, Rule, VirtualAddress};
 
 /// The level that an argument names; its upper bits are rubbish, and levels above 15 do not exist.
 fn level(call: &Call<'_>, place: usize) -> Result<Irql, Stop> {
@@ -31,7 +31,9 @@ fn lower(session: &Session, to: Irql) -> Answer {
     let from = session.processor.irql();
     session.processor.lower(to).map_err(|violation| Stop::Crime {
         violation,
-        message: format!("the IRQL was lowered to {to} at {from}"),
+        message: format!(
+            "the IRQL was lowered to {to} at {from}, which is not the level that the last raise saved"
+        ),
     })?;
     Ok(0)
 }
@@ -66,26 +68,38 @@ pub(super) fn KeInitializeSpinLock(_: &Session, call: &Call<'_>) -> Answer {
 }
 
 fn acquire(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(), Stop> {
-    let held: u64 = memory::read(lock)?;
-    let Some(level) = session.processor.dispatch_level() else {
-        session.report_lock_below_dispatch(call, lock);
-        return Ok(());
-    };
-    session.spin_locks.acquire(lock, level).map_err(|violation| Stop::Crime {
-        violation,
-        message: format!(
-            "the spin lock at {lock} (now {held:#x}) was acquired by the processor that holds it"
-        ),
-    })?;
+    let word: u64 = memory::read(lock)?;
+    if word != 0 && !session.spin_locks.is_held(lock) {
+        return Err(Stop::Misuse {
+            rule: Rule::SpinLockBadWord,
+            message: format!("the spin lock at {lock} holds {word:#x} and nobody has acquired it"),
+        });
+    }
+    match session.processor.dispatch_level() {
+        Some(level) => session.spin_locks.acquire(lock, level).map_err(|violation| Stop::Crime {
+            violation,
+            message: format!("the spin lock at {lock} was acquired by the processor that holds it"),
+        })?,
+        None => {
+            session.report_lock_below_dispatch(call, lock);
+            session.spin_locks.acquire_unprotected(lock, session.processor.number());
+        }
+    }
     memory::write(lock, 1_u64)?;
     Ok(())
 }
 
-fn release(session: &Session, lock: VirtualAddress) -> Result<(), Stop> {
+fn release(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(), Stop> {
+    let irql = session.processor.irql();
     session.spin_locks.release(lock).map_err(|violation| Stop::Crime {
         violation,
         message: format!("the spin lock at {lock} was released and nobody held it"),
     })?;
+    if irql < Irql::DISPATCH {
+        let message =
+            format!("the spin lock at {lock} was released at {irql}, below the level it is held at");
+        session.report_rule(call, Rule::IrqlTooLow, &message);
+    }
     memory::write(lock, 0_u64)?;
     Ok(())
 }
@@ -103,7 +117,7 @@ pub(super) fn KeAcquireSpinLock(session: &Session, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn KeReleaseSpinLock(session: &Session, call: &Call<'_>) -> Answer {
-    release(session, call.address(0)?)?;
+    release(session, call, call.address(0)?)?;
     lower(session, level(call, 1)?)
 }
 
@@ -113,7 +127,7 @@ pub(super) fn KeAcquireSpinLockAtDpcLevel(session: &Session, call: &Call<'_>) ->
 }
 
 pub(super) fn KeReleaseSpinLockFromDpcLevel(session: &Session, call: &Call<'_>) -> Answer {
-    release(session, call.address(0)?)?;
+    release(session, call, call.address(0)?)?;
     Ok(0)
 }
 

@@ -9,9 +9,11 @@ use crate::memory;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
 use ntpool_abi::Mdl;
-use ntpool_finding::LimitKind;
+use ntpool_machine::{Access, Fault};
 use ntpool_memory::mdl::{self, Backing, MdlError};
-use ntpool_types::{BugCheck, BugCheckCode, Bytes, Pfn, PhysicalAddress, PoolKind, Rule, Violation, VirtualAddress};
+use ntpool_types::{
+    BugCheck, BugCheckCode, Bytes, Pfn, PhysicalAddress, PoolKind, Rule, Violation, VirtualAddress,
+};
 
 pub(super) fn MmGetSystemRoutineAddress(session: &Session, call: &Call<'_>) -> Answer {
     let name = Counted::read(call.address(0)?)?.units()?;
@@ -64,8 +66,14 @@ pub(super) fn MmBuildMdlForNonPagedPool(session: &Session, call: &Call<'_>) -> A
             },
             message: format!("the memory descriptor list at {at} describes paged pool at {page} as nonpaged"),
         }),
-        Err(error) => Err(Stop::Limit {
-            kind: LimitKind::RefusedExport,
+        // The system looks the frame up behind the address, and finds none.
+        Err(MdlError::NotMapped(page)) => Err(Stop::Fault(Fault {
+            address: page,
+            access: Access::Read,
+            non_canonical: !page.is_canonical(),
+        })),
+        Err(error) => Err(Stop::Misuse {
+            rule: Rule::MdlMisuse,
             message: format!("the memory descriptor list at {at} can't be built: {error}"),
         }),
     }

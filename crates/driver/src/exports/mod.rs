@@ -12,6 +12,7 @@ mod io;
 mod ke;
 mod mm;
 mod ps;
+mod registry;
 mod rtl;
 mod strings;
 mod table;

@@ -90,7 +90,7 @@ const MAX_USTRING: u16 = 0xFFFE;
 const MAX_STRING: u16 = 0xFFFF;
 
 /// The tag of buffers that the conversions allocate, from paged pool (UNCONFIRMED MACH-218: our choice).
-const STRING_TAG: Tag = Tag::from_text(*b"Strg");
+pub(super) const STRING_TAG: Tag = Tag::from_text(*b"Strg");
 
 pub(super) fn RtlInitUnicodeString(_: &Session, call: &Call<'_>) -> Answer {
     let (string, source) = (call.address(0)?, call.address(1)?);
@@ -206,7 +206,7 @@ pub(super) fn RtlUpcaseUnicodeChar(_: &Session, call: &Call<'_>) -> Answer {
 }
 
 /// Takes a buffer for a converted string from the pool; the driver frees it with the string.
-fn allocate_buffer(session: &Session, call: &Call<'_>, size: u16) -> Option<VirtualAddress> {
+pub(super) fn allocate_buffer(session: &Session, call: &Call<'_>, size: u16) -> Option<VirtualAddress> {
     let size = Bytes(u64::from(size));
     let wanted = Wanted {
         size,

@@ -1,6 +1,6 @@
 //! The table of exports.
 
-use super::{dbg, ex, io, ke, mm, ps, rtl};
+use super::{dbg, ex, io, ke, mm, ps, registry, rtl};
 use crate::call::Call;
 use crate::session::Session;
 use crate::stop::Answer;
@@ -161,6 +161,9 @@ exports! {
         RtlUnicodeStringToInteger: PASSIVE ceiling fails;
         RtlIntegerToUnicodeString: PASSIVE ceiling fails;
         RtlGetVersion: PASSIVE ceiling sure "the version is Windows 10, build 19045";
+    }
+    registry in NTOSKRNL {
+        RtlQueryRegistryValues: PASSIVE ceiling fails "of environment variables %SystemRoot% alone is expanded, whatever environment is given; no key has a handle; the registry holds the driver's service key as an installation makes it, and otherwise empty keys";
     }
     io in NTOSKRNL {
         IoCreateDevice: APC ceiling fails "a security descriptor is not made";

@@ -106,7 +106,7 @@ fn mach_014_vrf_122_an_access_by_the_kernel_at_dispatch_level_is_a() {
 }
 
 #[test]
-fn pool_047_touching_a_paged_block_at_dispatch_level_is_d1() {
+fn a_fault_on_a_paged_block_at_dispatch_level_is_d1() {
     let paged = Block { kind: PoolKind::Paged, ..BLOCK };
     let touch = fault(SYSTEM.0, Access::Read, Irql::DISPATCH);
     let (rule, code, parameters, cause) = explained(&touch, Occupant::LivePool(paged));

@@ -1,0 +1,17 @@
+//! Rows of the specification, held against what drivers see.
+//!
+//! The drivers of `drivers/rows/` print what they see, one fact a line, as `subject: facts`. Each is built once. The
+//! name it is run under says which of its cases it plays; a test compares lines, findings and tags with what a row says.
+#![forbid(unsafe_code)]
+
+mod frees;
+mod io;
+mod irql;
+mod lifecycle;
+mod mdl;
+mod observer;
+mod pool_flags;
+mod pool_types;
+mod print;
+mod quota;
+mod strings;

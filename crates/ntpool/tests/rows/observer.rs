@@ -1,0 +1,105 @@
+//! A driver that prints what it sees, and what it saw.
+
+use ntpool::{Driver, Finding, Hex, Machine, Outcome};
+use ntpool_drivers::{Source, Toolchain};
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// A driver of `drivers/rows/`, built when it is first run.
+pub struct Observer {
+    name: &'static str,
+    image: OnceLock<Vec<u8>>,
+}
+
+impl Observer {
+    /// The driver in `NAME.c`.
+    pub const fn new(name: &'static str) -> Observer {
+        Observer { name, image: OnceLock::new() }
+    }
+
+    /// Runs the driver on the ordinary machine, loaded as `CASE.sys`.
+    pub fn run(&self, case: &str) -> Observed {
+        self.run_on(&Machine::new(), case)
+    }
+
+    /// The same on this machine.
+    pub fn run_on(&self, machine: &Machine, case: &str) -> Observed {
+        let image = self.image.get_or_init(|| self.build());
+        let driver = Driver::from_bytes(&format!("{case}.sys"), image.clone(), None).expect("an image");
+        Observed { outcome: machine.run(&driver).expect("a run") }
+    }
+
+    fn build(&self) -> Vec<u8> {
+        let source = Source {
+            name: self.name.to_owned(),
+            dir: ntpool_drivers::folder().join("rows"),
+            files: vec![format!("{}.c", self.name), "../support/cookie.c".to_owned()],
+        };
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rows");
+        let built = ntpool_drivers::build(&source, Toolchain::Mingw, &out);
+        std::fs::read(built.unwrap_or_else(|error| panic!("{error}"))).expect("the image that was built")
+    }
+}
+
+/// What a run of a driver showed.
+pub struct Observed {
+    pub outcome: Outcome,
+}
+
+impl Observed {
+    /// What the driver printed about `subject`, without the line end.
+    #[track_caller]
+    pub fn line(&self, subject: &str) -> &str {
+        let start = format!("{subject}: ");
+        let lines: Vec<&str> =
+            self.outcome.debug_output.iter().filter_map(|line| line.text.strip_prefix(&start)).collect();
+        match lines[..] {
+            [line] => line.trim_end_matches('\n'),
+            _ => panic!("{} lines about {subject}: {:#?}", lines.len(), self.outcome),
+        }
+    }
+
+    /// Whether the driver printed anything about `subject`.
+    pub fn told_of(&self, subject: &str) -> bool {
+        let start = format!("{subject}: ");
+        self.outcome.debug_output.iter().any(|line| line.text.starts_with(&start))
+    }
+
+    /// The rules that the driver broke, in order.
+    pub fn rules(&self) -> Vec<&str> {
+        self.outcome.findings.iter().map(|finding| finding.rule.as_str()).collect()
+    }
+
+    /// The one finding of the run.
+    #[track_caller]
+    pub fn finding(&self) -> &Finding {
+        match &self.outcome.findings[..] {
+            [finding] => finding,
+            findings => panic!("{} findings: {:#?}", findings.len(), self.outcome),
+        }
+    }
+
+    /// Allocations, frees and bytes left under a tag, in one kind of pool.
+    pub fn tag(&self, tag: &str, kind: &str) -> Option<(u64, u64, u64)> {
+        let row = self.outcome.tags.iter().find(|row| row.tag == tag && row.kind == kind)?;
+        Some((row.allocations, row.frees, row.bytes))
+    }
+}
+
+/// The status of the exception that nobody handled.
+#[track_caller]
+pub fn unhandled_status(observed: &Observed) -> u32 {
+    let finding = observed.finding();
+    assert_eq!(finding.rule, "driver.unhandled-exception");
+    // The parameter is the status extended by its sign.
+    bug_check(finding).1[0] as u32
+}
+
+/// The bug check that Windows would make, and its parameters.
+#[track_caller]
+pub fn bug_check(finding: &Finding) -> (u64, [u64; 4]) {
+    match (finding.bug_check, finding.parameters) {
+        (Some(Hex(code)), Some(parameters)) => (code, parameters.map(|Hex(value)| value)),
+        _ => panic!("no bug check: {finding:#?}"),
+    }
+}

@@ -1,0 +1,20 @@
+/* Loads it from an aligned address. */
+#include "kernel.h"
+
+static UCHAR Data[32] __attribute__((aligned(16)));
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    PUCHAR Place = Data + 16;
+
+    UNUSED(DriverObject);
+    HIDE(Place);
+    __asm__ volatile("movaps (%0), %%xmm0" : : "r"(Place) : "xmm0"); HERE();
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}
