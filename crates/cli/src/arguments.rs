@@ -61,8 +61,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "FILE")]
     pub debug_output: Option<PathBuf>,
 
-    /// Write the report in this format (text, json) to this file as well; `-` is the standard output. May be given
-    /// several times.
+    /// Write the report in this format (text, json) to this file as well. With `-` for the file it goes to the standard
+    /// output, in place of the report that is shown otherwise. May be given several times.
     #[arg(long, value_name = "FORMAT=PATH")]
     pub report: Vec<ReportTarget>,
 

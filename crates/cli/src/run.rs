@@ -35,7 +35,9 @@ pub fn run(options: &RunOptions) -> Result<u8, String> {
         let text = render(&outcome, *format, Style { colour: false, width: WIDTH });
         results.push(output.write(text.as_bytes()));
     }
-    if !options.quiet {
+    // A report that was asked for on the standard output stands there alone, so that a program can read it.
+    let taken = options.report.iter().any(|target| is_standard_output(&target.path));
+    if !options.quiet && !taken {
         results.push(show(&outcome, options));
     }
     results.into_iter().collect::<Result<(), String>>()?;
@@ -83,6 +85,10 @@ fn show(outcome: &Outcome, options: &RunOptions) -> Result<(), String> {
     Output { name: "the standard output".into(), sink: Box::new(io::stdout()) }.write(text.as_bytes())
 }
 
+fn is_standard_output(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// Where something is written, with a name for messages.
 struct Output {
     name: PathBuf,
@@ -92,7 +98,7 @@ struct Output {
 impl Output {
     /// The file at this path, created or emptied; `-` is the standard output.
     fn create(path: &Path) -> Result<Output, String> {
-        if path == Path::new("-") {
+        if is_standard_output(path) {
             return Ok(Output { name: "the standard output".into(), sink: Box::new(io::stdout()) });
         }
         let file = File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;

@@ -142,8 +142,8 @@ rules! {
         "an unexpected processor trap",
         "The processor raised a trap that no other rule names.";
     IrqlInvalidChange, "irql.invalid-change", Hard,
-        "the IRQL was raised down or lowered up",
-        "Raising to a level below the current one, and lowering to one above it, stop Windows.";
+        "the IRQL was raised down, or lowered to another level than was saved",
+        "Raising to a level below the current one, and lowering to another than the last raise saved, stop Windows.";
     IrqlTooHigh, "irql.too-high", Soft,
         "a routine was called at too high an IRQL",
         "The routine's documentation gives the highest IRQL at which it may be called. The call is carried out and the run goes on.";
