@@ -44,6 +44,8 @@ pub struct ExpectedFinding {
     pub bug_check: Option<u32>,
     /// The bug check's first parameter.
     pub parameter1: Option<u64>,
+    /// All four parameters of the bug check.
+    pub parameters: Option<[u64; 4]>,
     /// The block's tag, in the order tools show it.
     pub tag: Option<String>,
     /// The bytes that were asked for.
@@ -134,6 +136,7 @@ struct FindingTable {
     rule: String,
     bug_check: Option<u32>,
     parameter1: Option<u64>,
+    parameters: Option<[u64; 4]>,
     tag: Option<String>,
     size: Option<u64>,
     count: Option<u64>,
@@ -178,6 +181,7 @@ impl FindingTable {
             rule,
             bug_check: self.bug_check,
             parameter1: self.parameter1,
+            parameters: self.parameters,
             tag: self.tag,
             size: self.size,
             count: self.count,

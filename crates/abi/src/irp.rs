@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn mach_108_request_flags_have_their_values() {
+    fn request_flags_have_their_values() {
         assert_eq!([IRP_BUFFERED_IO, IRP_DEALLOCATE_BUFFER, IRP_INPUT_OPERATION], [0x10, 0x20, 0x40]);
     }
 }

@@ -37,7 +37,8 @@ Exit status: 0 nothing was found; 1 something was found; 2 the command line or t
 3 the host's limit was reached or nothing was exercised (an import that is not there was called, DriverEntry failed). \
 1 wins over 3.
 
-The same driver, seed and options give the same report, byte for byte.")]
+The same driver, seed and options give the same report, byte for byte; only where a time limit ended the driver, or the \
+driver damaged the process it ran in, may the place differ.")]
 pub struct RunOptions {
     /// The driver to run, an x64 .sys file; without one, the embedded sample. Debug information is taken from the image
     /// (DWARF) or from the .pdb beside it.

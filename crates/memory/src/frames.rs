@@ -475,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn sys_021_no_byte_of_a_run_lies_below_the_lowest_acceptable_address() {
+    fn no_byte_of_a_run_lies_below_the_lowest_acceptable_address() {
         let mut storage = [Frame::HOLE; 16];
         let mut database = FrameDatabase::new(&mut storage, &[run(0..16)]);
         let limits = RunLimits { lowest: PhysicalAddress(0xD001), ..RunLimits::ANYWHERE };
@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn sys_022_a_run_crosses_no_multiple_of_its_boundary() {
+    fn a_run_crosses_no_multiple_of_its_boundary() {
         let mut storage = [Frame::HOLE; 16];
         let mut database = FrameDatabase::new(&mut storage, &[run(0..15)]);
         let limits = RunLimits { boundary: Some(Bytes(0x4000)), ..RunLimits::ANYWHERE };
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn sys_023_without_a_boundary_a_run_may_lie_across_anything() {
+    fn without_a_boundary_a_run_may_lie_across_anything() {
         let mut storage = [Frame::HOLE; 16];
         let mut database = FrameDatabase::new(&mut storage, &[run(2..14)]);
         let run = database.allocate_run(PageCount(12), RunLimits::ANYWHERE, LIST).unwrap();

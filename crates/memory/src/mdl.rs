@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn sys_102_a_described_nonpaged_buffer_has_its_system_address() {
+    fn a_described_nonpaged_buffer_has_its_system_address() {
         let mut mdl = initialize(BUFFER, Bytes(8)).unwrap();
         assert_eq!(system_address(&mdl), None);
         describe_nonpaged(&mut mdl, &mut [Pfn(0)], |_| Backing::NonPaged(Pfn(3))).unwrap();

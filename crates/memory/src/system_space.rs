@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn sys_010_pages_in_a_row_may_lie_in_scattered_frames() {
+    fn pages_in_a_row_may_lie_in_scattered_frames() {
         let mut entries = [PageEntry::UNMAPPED; 3];
         let mut space = SystemSpace::new(BASE, &mut entries);
         let frames = [Pfn(9), Pfn(2), Pfn(30)];

@@ -99,6 +99,9 @@ fn check_finding(finding: &Finding, expected: &ExpectedFinding, wrong: &mut Stri
     );
     let parameter1 = finding.parameters.map(|[Hex(first), ..]| first);
     check("the first parameter", code(parameter1), expected.parameter1.map(|first| code(Some(first))));
+    let all = |parameters: [u64; 4]| format!("{parameters:#x?}");
+    let found = finding.parameters.map(|four| four.map(|Hex(value)| value));
+    check("the parameters", found.map_or("none".into(), all), expected.parameters.map(all));
     let block = finding.block.as_ref();
     check("the tag", block.map_or("none".into(), |block| block.tag.clone()), expected.tag.clone());
     let size = |size: u64| size.to_string();

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vrf_088_tables_number_nonpaged_0_and_paged_1() {
+    fn the_tables_number_nonpaged_0_and_paged_1() {
         assert_eq!(PoolKind::ALL.map(PoolKind::bug_check_number), [0, 0, 1]);
     }
 }

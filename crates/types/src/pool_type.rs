@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pool_166_177_168_nonpaged_is_executable_unless_nx_and_1_is_paged() {
+    fn pool_166_177_nonpaged_is_executable_unless_nx_and_1_is_paged() {
         assert_eq!(PoolType(0).kind(), Some(PoolKind::NonPagedExecute));
         assert_eq!(PoolType(512).kind(), Some(PoolKind::NonPaged));
         assert_eq!(PoolType(1).kind(), Some(PoolKind::Paged));

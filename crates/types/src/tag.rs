@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn pool_208_the_stored_bytes_of_fred_are_64_65_72_46() {
+    fn the_stored_bytes_of_fred_are_64_65_72_46() {
         assert_eq!(Tag(0x4672_6564).0.to_le_bytes(), [0x64, 0x65, 0x72, 0x46]);
     }
 
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn pool_202_well_formed_tags_have_one_to_four_printable_characters() {
+    fn well_formed_tags_have_one_to_four_printable_characters() {
         for text in [*b"a\0\0\0", *b" bC~", *b"Tag1"] {
             assert!(Tag::from_text(text).is_well_formed());
         }

@@ -206,22 +206,21 @@ mod tests {
     }
 
     #[test]
-    fn pool_159_without_the_verifier_an_allocation_at_a_bad_level_is_c2_8() {
+    fn without_the_verifier_an_allocation_at_a_bad_level_is_c2_8() {
         let violation = allocation(Irql::DISPATCH, PoolKind::Paged)[0];
         let stop = BugCheck::new(BugCheckCode(0xC2), [0x8, 2, 0x77, 96]);
         assert_eq!(without_verifier(&violation), Some(stop));
     }
 
     #[test]
-    fn pool_158_without_the_verifier_a_free_at_a_bad_level_is_c2_9() {
+    fn without_the_verifier_a_free_at_a_bad_level_is_c2_9() {
         let violation = check_free(dirql(), PoolKind::Paged, BLOCK).unwrap();
         let stop = BugCheck::new(BugCheckCode(0xC2), [0x9, 5, 1, BLOCK.0]);
         assert_eq!(without_verifier(&violation), Some(stop));
     }
 
-    // POOL-090 VRF-029
     #[test]
-    fn pool_090_vrf_029_without_the_verifier_a_request_for_no_bytes_goes_unnoticed() {
+    fn without_the_verifier_a_request_for_no_bytes_goes_unnoticed() {
         let violation = check_allocation(Irql::PASSIVE, PoolKind::NonPaged, 512, Bytes::ZERO).next();
         assert_eq!(without_verifier(&violation.unwrap()), None);
     }
@@ -254,9 +253,8 @@ mod tests {
         assert_eq!(tag_stop(Tag::from_text(*b"--1!")), None);
     }
 
-    // POOL-170 VRF-085
     #[test]
-    fn pool_170_vrf_085_a_must_succeed_request_is_c2_9a() {
+    fn vrf_085_a_must_succeed_request_is_c2_9a() {
         let tag = Tag::from_text(*b"Cnfg");
         let violation = check_must_succeed(PoolType(2), Bytes(96), tag).unwrap();
         assert_eq!(violation.rule, Rule::PoolMustSucceed);
@@ -265,9 +263,8 @@ mod tests {
         assert_eq!(check_must_succeed(PoolType(512), Bytes(96), tag), None);
     }
 
-    // VRF-032 VRF-098
     #[test]
-    fn vrf_032_vrf_098_a_driver_that_leaves_blocks_behind_is_c4_62() {
+    fn vrf_032_a_driver_that_leaves_blocks_behind_is_c4_62() {
         let stop = leak_stop(VirtualAddress(0x2000_0000_8000), 7);
         assert_eq!(stop, BugCheck::new(BugCheckCode(0xC4), [0x62, 0x2000_0000_8000, 0, 7]));
     }

@@ -154,9 +154,8 @@ fn pool_066_a_priority_is_one_of_nine_values() {
     assert_eq!(OBSERVED.line("priorities"), "listed=9 below-64=9");
 }
 
-// POOL-120 POOL-121
 #[test]
-fn pool_120_the_special_pool_priorities_are_8_24_40_and_9_25_41() {
+fn the_special_pool_priorities_are_8_24_40_and_9_25_41() {
     assert_eq!(OBSERVED.line("overrun"), "low=1 normal=1 high=1");
     assert_eq!(OBSERVED.line("underrun"), "low=1 normal=1 high=1");
 }

@@ -70,7 +70,7 @@ fn pool_090_a_request_for_no_bytes_is_found_and_served() {
     assert_eq!(WRONG.line("no-bytes"), "given=1");
 }
 
-// POOL-114 POOL-115 POOL-197
+// POOL-115 POOL-197
 #[test]
 fn pool_115_requests_raise_where_their_type_asks_for_it() {
     assert!(OBSERVED.line("too-much").contains("tagged=0 priority=0"), "and are NULL otherwise");
@@ -95,7 +95,7 @@ fn pool_166_type_0_is_executable_nonpaged_pool_for_every_level() {
 }
 
 #[test]
-fn pool_170_a_request_that_must_succeed_is_c2_9a() {
+fn vrf_085_a_request_that_must_succeed_is_c2_9a() {
     let tag = u64::from(u32::from_le_bytes(*b"Rows"));
     let stops: Vec<_> = wrong("pool.must-succeed").into_iter().map(bug_check).collect();
     let expected =
@@ -130,7 +130,7 @@ fn pool_177_type_512_is_nonpaged_pool_that_does_not_execute() {
     assert_eq!(DRIVER.run("execute-nx").finding().rule, "memory.no-execute");
 }
 
-// POOL-178 POOL-179
+// POOL-178
 #[test]
 fn pool_178_the_bits_of_a_type_say_paged_and_no_execute() {
     for pool_type in [1, 5, 33, 37] {

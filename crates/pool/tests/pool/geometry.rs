@@ -259,7 +259,7 @@ fn pool_016_the_tail_model_is_a_choice_and_reuse_the_default() {
 }
 
 #[test]
-fn pool_017_in_both_models_the_tail_is_out_of_the_large_blocks_bounds() {
+fn in_both_models_the_tail_is_out_of_the_large_blocks_bounds() {
     for tail in [TailModel::Reuse, TailModel::Waste] {
         let world = World::new(Options { tail, ..Options::default() });
         for kind in PoolKind::ALL {

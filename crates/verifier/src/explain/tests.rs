@@ -63,7 +63,7 @@ fn mach_005_an_unhandled_null_access_in_a_system_thread_is_7e() {
 }
 
 #[test]
-fn mach_004_a_user_range_fault_below_dispatch_level_reaches_handlers_with_access_and_address() {
+fn a_user_range_fault_below_dispatch_level_reaches_handlers_with_access_and_address() {
     for (access, number) in [(Access::Read, 0), (Access::Write, 1), (Access::Execute, 8)] {
         for irql in [Irql::PASSIVE, Irql::APC] {
             let exception = exception_of(&fault(0x7FFE_0000, access, irql)).unwrap();
@@ -75,7 +75,7 @@ fn mach_004_a_user_range_fault_below_dispatch_level_reaches_handlers_with_access
 }
 
 #[test]
-fn mach_013_no_handler_hears_of_a_fault_at_dispatch_level_or_above() {
+fn no_handler_hears_of_a_fault_at_dispatch_level_or_above() {
     for irql in [Irql::DISPATCH, Irql::HIGH] {
         assert_eq!(exception_of(&fault(0x18, Access::Read, irql)), None);
         let odd = Fault { non_canonical: true, ..fault(0xDEAD_0000_0000_0000, Access::Read, irql) };
@@ -127,9 +127,9 @@ fn mach_007_vrf_124_a_bad_system_address_is_50_and_no_handler_hears_of_it() {
     }
 }
 
-// MACH-010 VRF-124
+// VRF-124
 #[test]
-fn mach_010_freed_pool_is_50_at_low_irql_and_d1_or_a_at_dispatch_level() {
+fn freed_pool_is_50_at_low_irql_and_d1_or_a_at_dispatch_level() {
     let freed = Occupant::FreedPool(BLOCK);
     let low = fault(SYSTEM.0, Access::Write, Irql::PASSIVE);
     let (rule, code, parameters, cause) = explained(&low, freed);
@@ -146,7 +146,7 @@ fn mach_010_freed_pool_is_50_at_low_irql_and_d1_or_a_at_dispatch_level() {
     assert_eq!((rule, code), (Rule::MemoryFreedPool, 0x0A));
 }
 
-// MACH-011 MACH-012 VRF-129
+// MACH-011 VRF-129
 #[test]
 fn mach_011_vrf_129_a_write_to_read_only_memory_is_be_at_any_irql_and_reaches_no_handler() {
     for irql in [Irql::PASSIVE, Irql::DISPATCH] {
@@ -161,7 +161,7 @@ fn mach_011_vrf_129_a_write_to_read_only_memory_is_be_at_any_irql_and_reaches_no
     }
 }
 
-// POOL-143 MACH-012 VRF-129
+// POOL-143 VRF-129
 #[test]
 fn pool_143_vrf_129_executing_what_is_not_code_is_fc() {
     let entry = Some(0x8000_0000_1234_5003);
@@ -178,7 +178,7 @@ fn pool_143_vrf_129_executing_what_is_not_code_is_fc() {
 }
 
 #[test]
-fn mach_015_a_non_canonical_address_is_an_access_violation_of_all_ones() {
+fn a_non_canonical_address_is_an_access_violation_of_all_ones() {
     let odd = Fault { non_canonical: true, ..fault(0xDEAD_BEEF_0000_0000, Access::Write, Irql::PASSIVE) };
     let exception = exception_of(&odd).unwrap();
     assert_eq!((exception.code.0, exception.parameters), (0xC000_0005, [0, u64::MAX]));
