@@ -2,7 +2,7 @@
 
 use crate::arguments::RunOptions;
 use crate::progress::Progress;
-use ntpool::{Driver, Event, Machine, Outcome};
+use ntpool::{Driver, Event, ExitStatus, HostError, Machine, Outcome};
 use ntpool_report::{Format, Style, render};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -28,7 +28,13 @@ pub fn run(options: &RunOptions) -> Result<u8, String> {
         .iter()
         .map(|target| Output::create(&target.path).map(|output| (target.format, output)))
         .collect::<Result<Vec<_>, String>>()?;
-    let (outcome, printed) = watch(options, &driver, debug_output.as_mut())?;
+    let (outcome, printed) = match watch(options, &driver, debug_output.as_mut()) {
+        Ok(watched) => watched,
+        Err(error) => {
+            crate::say(&format!("ntpool: {error}"));
+            return Ok(ExitStatus::Limit as u8);
+        }
+    };
     // One output that fails does not keep the report from the others.
     let mut results = vec![printed];
     for (format, output) in &mut reports {
@@ -49,7 +55,7 @@ fn watch(
     options: &RunOptions,
     driver: &Driver,
     mut debug_output: Option<&mut Output>,
-) -> Result<(Outcome, Result<(), String>), String> {
+) -> Result<(Outcome, Result<(), String>), HostError> {
     let machine = Machine::new()
         .seed(options.seed)
         .memory(options.memory)
@@ -67,7 +73,7 @@ fn watch(
         }
     });
     progress.clear();
-    Ok((outcome.map_err(|error| error.to_string())?, printed))
+    Ok((outcome?, printed))
 }
 
 fn show(outcome: &Outcome, options: &RunOptions) -> Result<(), String> {

@@ -279,6 +279,8 @@ impl Session {
         for lock in self.spin_locks.release_all() {
             let message = format!("{routine} returned with the spin lock at {lock} held");
             self.report_afterwards(Rule::SpinLockLeft, &message, Vec::new());
+            // The lock is dropped, so the driver may acquire it again; its memory may be gone by now.
+            let _ = memory::write(lock, 0_u64);
         }
     }
 

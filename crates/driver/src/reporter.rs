@@ -1,6 +1,6 @@
 //! The child's voice: every message goes to the parent at once.
 
-use ntpool_finding::{Hex, Limit, LimitKind, Message};
+use ntpool_finding::{DeviceRecord, Hex, Limit, LimitKind, Message};
 use ntpool_host::channel::{Channel, LARGEST_PACKET};
 use ntpool_host::{child, trap};
 use std::sync::OnceLock;
@@ -35,9 +35,7 @@ impl Reporter {
     pub(crate) fn send(&self, message: &Message) {
         let packet = serde_json::to_vec(message).unwrap_or_default();
         let sent = if packet.len() > LARGEST_PACKET {
-            let note =
-                format!("a message of {} bytes was left out: names or lists were too long", packet.len());
-            self.try_send(&Message::Note(note))
+            self.try_send(&shortened(message, packet.len()))
         } else {
             self.channel.send(&packet).ok()
         };
@@ -56,10 +54,32 @@ impl Reporter {
         std::panic::set_hook(Box::new(move |panic| {
             let message = format!("ntpool itself failed, please report it: {panic}");
             let limit = Limit { kind: LimitKind::Host, message, stacks: Vec::new() };
-            let _ = self.try_send(&Message::Limit(limit));
-            let _ = self.try_send(&Message::Finished);
+            if self.try_send(&Message::Limit(limit)).is_some() {
+                let _ = self.try_send(&Message::Finished);
+            }
             child::leave(OWN_FAULT);
         }));
+    }
+}
+
+/// The longest text that a shortened message keeps of each it has; names and sentences are shorter, but for a driver that
+/// wants to flood the channel.
+const LONGEST_TEXT: usize = 2000;
+
+/// A message that a packet holds, in place of one of `length` bytes that none does.
+fn shortened(message: &Message, length: usize) -> Message {
+    let short = |text: &str| text.chars().take(LONGEST_TEXT).collect::<String>();
+    match message.clone() {
+        Message::Finding(mut finding) => {
+            finding.message = short(&finding.message);
+            Message::Finding(finding)
+        }
+        Message::Limit(limit) => Message::Limit(Limit { message: short(&limit.message), ..limit }),
+        Message::Device(device) => Message::Device(DeviceRecord {
+            name: device.name.as_deref().map(short),
+            links: device.links.iter().take(8).map(|link| short(link)).collect(),
+        }),
+        _ => Message::Note(format!("a message of {length} bytes was left out: names or lists were too long")),
     }
 }
 

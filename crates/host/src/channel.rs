@@ -107,6 +107,11 @@ impl Channel {
                 };
             }
         }
+        self.take(poll.revents & libc::POLLHUP != 0)
+    }
+
+    /// Takes the packet that is there, or the end of the channel when its sender is `gone`.
+    fn take(&self, gone: bool) -> Result<Received, HostError> {
         let mut buffer = vec![0; LARGEST_PACKET];
         // SAFETY: the pointer and the length are those of a live, writable buffer.
         let length = unsafe {
@@ -114,7 +119,7 @@ impl Channel {
         };
         match usize::try_from(length) {
             // An empty packet reads like the end; only a gone sender ends a channel.
-            Ok(0) if poll.revents & libc::POLLHUP == 0 => Ok(Received::Packet(Vec::new())),
+            Ok(0) if !gone => Ok(Received::Packet(Vec::new())),
             Ok(0) => Ok(Received::Closed),
             Ok(length) => {
                 buffer.truncate(length);

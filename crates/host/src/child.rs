@@ -2,7 +2,7 @@
 //! The child process in which a driver runs: this same program, started anew.
 //!
 //! A fork would copy the caller's threads and locks half-way; a fresh start copies nothing. The child knows what it is
-//! by an environment variable and finds its channel and the driver's image under fixed descriptor numbers.
+//! by an environment variable and finds there the numbers of the descriptors of its channel and of the driver's image.
 
 use crate::HostError;
 use crate::channel::Channel;
@@ -16,10 +16,6 @@ use std::time::{Duration, Instant};
 
 /// The environment variable that makes a started program a child.
 const ROLE: &str = "NTPOOL_CHILD";
-/// The numbers are high, so that the low ones, which the standard library may be using between fork and exec, stay.
-const CHANNEL_DESCRIPTOR: RawFd = 200;
-const IMAGE_DESCRIPTOR: RawFd = 201;
-
 /// A running child, seen from its parent. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Child {
@@ -61,7 +57,10 @@ impl Child {
         let (near, far) = Channel::pair()?;
         let image = anonymous_file(image)?;
         let mut command = Command::new("/proc/self/exe");
-        command.arg0("ntpool-driver").env_clear().env(ROLE, "1");
+        command
+            .arg0("ntpool-driver")
+            .env_clear()
+            .env(ROLE, format!("{},{}", far.descriptor(), image.as_raw_fd()));
         for kept in ["RUST_BACKTRACE", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "TSAN_OPTIONS", "LLVM_PROFILE_FILE"]
         {
             if let Some(value) = std::env::var_os(kept) {
@@ -136,25 +135,17 @@ impl Drop for Child {
     }
 }
 
-/// Puts the two descriptors where the child looks for them, and ties its life to its parent's.
+/// Lets the child keep the two descriptors, under the numbers they have, and ties its life to its parent's.
 fn hand_over(channel: RawFd, image: RawFd) -> std::io::Result<()> {
-    // First out of the way of the numbers they are meant for, so that neither overwrites the other.
-    let spare = |descriptor: RawFd| -> std::io::Result<RawFd> {
-        // SAFETY: duplicating a descriptor touches no memory.
-        let copy = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, IMAGE_DESCRIPTOR + 1) };
-        if copy < 0 { Err(std::io::Error::last_os_error()) } else { Ok(copy) }
-    };
-    let place = |descriptor: RawFd, number: RawFd| -> std::io::Result<()> {
-        // SAFETY: as above; whatever had the number before is closed, which nothing relies on before the exec.
-        let placed = unsafe { libc::dup2(descriptor, number) };
-        if placed < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
-    };
+    for descriptor in [channel, image] {
+        // SAFETY: the call takes numbers only; this is the child's own copy of the descriptor.
+        if unsafe { libc::fcntl(descriptor, libc::F_SETFD, 0) } != 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+    }
     // Where the host's own code and data lie should not differ between runs; a container may forbid asking.
     // SAFETY: the call takes a number only.
     unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
-    let (channel, image) = (spare(channel)?, spare(image)?);
-    place(channel, CHANNEL_DESCRIPTOR)?;
-    place(image, IMAGE_DESCRIPTOR)?;
     // SAFETY: the call takes a number only.
     if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } != 0 {
         return Err(std::io::Error::last_os_error());
@@ -182,22 +173,23 @@ pub fn is_child() -> bool {
 /// # Errors
 /// When it claims to be a child and was given nothing usable.
 pub fn as_child() -> Result<Option<Inheritance>, HostError> {
-    if !is_child() {
-        return Ok(None);
-    }
+    let Some(role) = std::env::var_os(ROLE) else { return Ok(None) };
     // SAFETY: no thread of this program can run yet that reads the environment: children call this before main.
     unsafe { std::env::remove_var(ROLE) };
-    let is_open = |descriptor| {
+    let is_open = |descriptor: &RawFd| {
         // SAFETY: asking for flags touches no memory.
-        let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+        let flags = unsafe { libc::fcntl(*descriptor, libc::F_GETFD) };
         flags >= 0
     };
-    if !is_open(CHANNEL_DESCRIPTOR) || !is_open(IMAGE_DESCRIPTOR) {
+    let numbers = role.to_str().and_then(|role| role.split_once(',')).and_then(|(channel, image)| {
+        let number = |text: &str| text.parse::<RawFd>().ok().filter(|number| *number > 2).filter(is_open);
+        Some((number(channel)?, number(image)?))
+    });
+    let Some((channel, image)) = numbers.filter(|(channel, image)| channel != image) else {
         return Err(HostError::plain(format!("be a child: {ROLE} is set but nothing was handed over")));
-    }
+    };
     // SAFETY: the descriptors are open, and this program has just been started: nothing else owns them.
-    let (channel, mut file) =
-        unsafe { (Channel::inherited(CHANNEL_DESCRIPTOR), File::from_raw_fd(IMAGE_DESCRIPTOR)) };
+    let (channel, mut file) = unsafe { (Channel::inherited(channel), File::from_raw_fd(image)) };
     let mut image = Vec::new();
     file.read_to_end(&mut image).map_err(|error| HostError::because("read the driver's image", error))?;
     Ok(Some(Inheritance { channel, image }))

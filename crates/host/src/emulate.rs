@@ -61,7 +61,7 @@ pub enum SharedDataAccess {
 /// to the register's lower 8 or 16 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restore {
-    /// The instruction leaves the register, or changes its lower bits, or adds to it.
+    /// The instruction leaves the register, or changes its lower bits.
     Always,
     /// The instruction may or may not overwrite the register.
     IfUnchanged,
@@ -220,6 +220,15 @@ pub fn shared_data_access(bytes: &[u8], registers: &Registers) -> Option<SharedD
 fn restoration(instruction: &Instruction, register: Register) -> Option<Restore> {
     let mut factory = InstructionInfoFactory::new();
     let info = factory.info(instruction);
+    // As a value the register would be the moved one.
+    let computes = (0..instruction.op_count()).any(|place| {
+        instruction.op_kind(place) == OpKind::Register
+            && instruction.op_register(place).full_register() == register
+            && !matches!(info.op_access(place), OpAccess::Write | OpAccess::CondWrite)
+    });
+    if computes {
+        return None;
+    }
     let written = |used: &&iced_x86::UsedRegister| {
         used.register().full_register() == register
             && !matches!(
@@ -233,8 +242,6 @@ fn restoration(instruction: &Instruction, register: Register) -> Option<Restore>
         (OpAccess::Write, 4 | 8) | (OpAccess::CondWrite, 4) => Some(Restore::Never),
         (OpAccess::CondWrite, 8) => Some(Restore::IfUnchanged),
         (OpAccess::Write, _) => Some(Restore::Always),
-        (OpAccess::ReadWrite, 8) if instruction.mnemonic() == Mnemonic::Add => Some(Restore::Always),
-        (OpAccess::ReadWrite, 1 | 2) => Some(Restore::Always),
         _ => None,
     }
 }
@@ -310,14 +317,17 @@ mod tests {
             Some(SharedDataAccess::Rebase { register: RDX, restore: Restore::Never })
         );
         let rebase = |restore| Some(SharedDataAccess::Rebase { register: RDX, restore });
-        // mov dl, [rdx+8] keeps the rest; cmove rdx, [rdx+8] may; add rdx, [rdx+8] adds; xor rdx, [rdx+8] can't be undone
+        // mov dl, [rdx+8] keeps the rest; cmove rdx, [rdx+8] may; those that compute with rdx can't be served
         assert_eq!(shared_data_access(&[0x8A, 0x52, 0x08], &before), rebase(Restore::Always));
         assert_eq!(
             shared_data_access(&[0x48, 0x0F, 0x44, 0x52, 0x08], &before),
             rebase(Restore::IfUnchanged)
         );
-        assert_eq!(shared_data_access(&[0x48, 0x03, 0x52, 0x08], &before), rebase(Restore::Always));
-        assert_eq!(shared_data_access(&[0x48, 0x33, 0x52, 0x08], &before), None);
+        for computing in [[0x48, 0x03, 0x52, 0x08], [0x48, 0x33, 0x52, 0x08], [0x48, 0x3B, 0x52, 0x08]] {
+            assert_eq!(shared_data_access(&computing, &before), None);
+        }
+        // cmp eax, [rdx+8]
+        assert_eq!(shared_data_access(&[0x3B, 0x42, 0x08], &before), rebase(Restore::Always));
         // mov [rdx], eax is a write, which that page does not allow.
         assert_eq!(shared_data_access(&[0x89, 0x02], &before), None);
     }

@@ -120,7 +120,8 @@ unsafe extern "sysv64" fn enter(routine: u64, arguments: *const [u64; 4], stack_
         "mov rsp, [rip + {host_stack}]",
         "mov edx, 1",
         "2:",
-        "cld",
+        "push 2",
+        "popfq",
         // Host code expects the vector unit's default rounding and masks; a driver may have changed them.
         "mov dword ptr [rsp - 8], 0x1F80",
         "ldmxcsr [rsp - 8]",
@@ -344,6 +345,10 @@ impl KernelFiber {
         // driver code ends at `ntpool_fiber_abandon`.
         let left = unsafe { enter(routine.0, &raw const in_registers, top) };
         KERNEL.store(outer, Ordering::Relaxed);
+        if outer.is_null() {
+            // A request that came too late for this call is not meant for the next one.
+            take_interrupt();
+        }
         match left.abandoned {
             0 => Exit::Returned(left.value),
             _ => slot.exit.take().expect("a fiber is given up for a reason"),

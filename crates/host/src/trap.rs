@@ -32,6 +32,15 @@ const SIGNAL_STACK: usize = 256 * 1024;
 
 /// The trap flag: the processor stops after one instruction.
 const TRAP_FLAG: u64 = 1 << 8;
+/// Flags that a driver may have set and host code does not expect: single step, direction, nested task, alignment check.
+const UNEXPECTED_FLAGS: u64 = TRAP_FLAG | 1 << 10 | 1 << 14 | 1 << 18;
+
+/// Clears the flags with which driver code was interrupted; Linux leaves the alignment check set in a handler.
+#[inline(always)]
+fn clear_flags() {
+    // SAFETY: the flags become those of a program's start; the compiler knows of the stack's use.
+    unsafe { std::arch::asm!("push 2", "popfq") };
+}
 
 /// Announces that the host's own code was hit: signal, instruction, address.
 pub type CrashAnnouncement = fn(i32, u64, u64);
@@ -139,7 +148,7 @@ impl Interrupted<'_> {
     fn abandon(&mut self, exit: Exit) {
         fiber::set_exit(exit);
         self.set(libc::REG_RIP, fiber::abandon_instruction());
-        self.set(libc::REG_EFL, self.get(libc::REG_EFL) & !TRAP_FLAG);
+        self.set(libc::REG_EFL, self.get(libc::REG_EFL) & !UNEXPECTED_FLAGS);
     }
 }
 
@@ -164,6 +173,7 @@ mod number {
 }
 
 extern "C" fn on_trap(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    clear_flags();
     // SAFETY: SA_SIGINFO handlers get a live ucontext_t, which nobody else uses while the handler runs.
     let saved = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
     let mut interrupted = Interrupted { saved };
@@ -231,6 +241,10 @@ fn stop_if_asked(interrupted: &mut Interrupted<'_>) {
 }
 
 fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) -> Trapped {
+    if cause.number != number::DEBUG {
+        // The single step met another trap: the report shows the register as the driver had it.
+        end_step(interrupted);
+    }
     let registers = interrupted.registers();
     let kind = match (cause.signal, cause.number) {
         (libc::SIGSYS, call) => TrapKind::SystemCall(call),
@@ -381,6 +395,7 @@ fn instruction_bytes(instruction: u64) -> Vec<u8> {
 }
 
 extern "C" fn on_interrupt(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    clear_flags();
     if !fiber::is_running() {
         return;
     }

@@ -63,7 +63,14 @@ impl Processor {
     /// As for [`raise`](Processor::raise), when `to` is another level than that, or above the current one (MACH-143).
     /// Levels that were set without a raise have nothing saved, so only the second holds for them.
     pub fn lower(&self, to: Irql) -> Result<(), Violation> {
-        let saved = self.saved.borrow().last().copied();
+        let current = self.irql.get();
+        let mut levels = self.saved.borrow_mut();
+        // A raise to the level that is there already changes nothing, and need not be undone.
+        while to < current && levels.last() == Some(&current) {
+            levels.pop();
+        }
+        let saved = levels.last().copied();
+        drop(levels);
         if to > self.irql.get() || saved.is_some_and(|saved| saved != to) {
             return Err(self.invalid_change(to));
         }
@@ -117,6 +124,9 @@ mod tests {
         assert_eq!(processor.lower(Irql::PASSIVE).unwrap_err().rule, Rule::IrqlInvalidChange);
         processor.lower(Irql::APC).unwrap();
         processor.lower(Irql::PASSIVE).unwrap();
+        processor.raise(Irql::DISPATCH).unwrap();
+        processor.raise(Irql::DISPATCH).unwrap();
+        assert_eq!(processor.lower(Irql::PASSIVE), Ok(()), "a raise that raised nothing need not be undone");
         processor.set_irql(Irql::DISPATCH);
         assert_eq!(processor.lower(Irql::APC), Ok(()), "a level that was set by hand saved nothing");
     }

@@ -11,7 +11,13 @@ use ntpool_types::{BugCheck, BugCheckCode, ProcessorNumber, Rule, Violation, Vir
 /// With one processor a lock is free or held by its only possible waiter.
 #[derive(Debug, Default)]
 pub struct SpinLocks {
-    held: RefCell<BTreeMap<VirtualAddress, ProcessorNumber>>,
+    held: RefCell<BTreeMap<VirtualAddress, Holder>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Holder {
+    processor: ProcessorNumber,
+    protected: bool,
 }
 
 impl SpinLocks {
@@ -21,6 +27,23 @@ impl SpinLocks {
     /// [`Rule::SpinLockRecursive`] with bug check 0xF, which has no parameters, when the processor holds it already
     /// (MACH-171).
     pub fn acquire(&self, lock: VirtualAddress, level: DispatchLevel<'_>) -> Result<(), Violation> {
+        self.take(lock, Holder { processor: level.processor(), protected: true })
+    }
+
+    /// Takes the lock for a processor that is not held at DISPATCH_LEVEL, which is its driver's mistake; the release that
+    /// follows is then no second one.
+    ///
+    /// # Errors
+    /// As for [`acquire`](SpinLocks::acquire).
+    pub fn acquire_unprotected(
+        &self,
+        lock: VirtualAddress,
+        processor: ProcessorNumber,
+    ) -> Result<(), Violation> {
+        self.take(lock, Holder { processor, protected: false })
+    }
+
+    fn take(&self, lock: VirtualAddress, holder: Holder) -> Result<(), Violation> {
         let mut held = self.held.borrow_mut();
         if held.contains_key(&lock) {
             return Err(Violation {
@@ -29,30 +52,29 @@ impl SpinLocks {
                 subject: lock,
             });
         }
-        held.insert(lock, level.processor());
+        held.insert(lock, holder);
         Ok(())
     }
 
-    /// Records the lock as taken by a processor that is not held at DISPATCH_LEVEL, which is its driver's mistake; the
-    /// release that follows is then no second one.
-    pub fn acquire_unprotected(&self, lock: VirtualAddress, processor: ProcessorNumber) {
-        self.held.borrow_mut().insert(lock, processor);
-    }
-
-    /// Whether a processor holds the lock.
+    /// The processor that holds the lock.
     #[must_use]
-    pub fn is_held(&self, lock: VirtualAddress) -> bool {
-        self.held.borrow().contains_key(&lock)
+    pub fn holder(&self, lock: VirtualAddress) -> Option<ProcessorNumber> {
+        self.held.borrow().get(&lock).map(|holder| holder.processor)
     }
 
-    /// Lets the lock go.
+    /// Forgets the lock: its memory is a new lock now.
+    pub fn initialize(&self, lock: VirtualAddress) {
+        self.held.borrow_mut().remove(&lock);
+    }
+
+    /// Lets the lock go; whether it had been taken at DISPATCH_LEVEL, as it should.
     ///
     /// # Errors
     /// [`Rule::SpinLockNotOwned`] with bug check 0x10 when nobody holds it; our choice, since the reference names no
     /// stop for it.
-    pub fn release(&self, lock: VirtualAddress) -> Result<(), Violation> {
+    pub fn release(&self, lock: VirtualAddress) -> Result<bool, Violation> {
         match self.held.borrow_mut().remove(&lock) {
-            Some(_) => Ok(()),
+            Some(holder) => Ok(holder.protected),
             None => Err(Violation {
                 rule: Rule::SpinLockNotOwned,
                 bug_check: BugCheck::new(BugCheckCode::SPIN_LOCK_NOT_OWNED, [lock.0, 0, 0, 0]),
@@ -84,6 +106,19 @@ mod tests {
         assert_eq!(violation.bug_check, BugCheck::new(BugCheckCode(0xF), [0; 4]));
         locks.release(lock).unwrap();
         locks.acquire(lock, level).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_was_taken_too_low_is_released_once_and_told_apart() {
+        let locks = SpinLocks::default();
+        let (lock, processor) = (VirtualAddress(0x10), ProcessorNumber(0));
+        locks.acquire_unprotected(lock, processor).unwrap();
+        assert_eq!(locks.holder(lock), Some(processor));
+        assert_eq!(locks.acquire_unprotected(lock, processor).unwrap_err().rule, Rule::SpinLockRecursive);
+        assert_eq!(locks.release(lock), Ok(false));
+        locks.acquire_unprotected(lock, processor).unwrap();
+        locks.initialize(lock);
+        assert_eq!(locks.holder(lock), None, "its memory is a new lock");
     }
 
     #[test]

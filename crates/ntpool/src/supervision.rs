@@ -56,10 +56,22 @@ const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 const MOST_KEPT: usize = 16 << 20;
 const MOST_FINDINGS: usize = 1000;
 
+/// How far a child has come. It only ever goes on, whatever the child says, so each time limit is given once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Start,
+    Entering,
+    Entered,
+    Unloading,
+    Unloaded,
+    Finished,
+}
+
 struct Supervision<'a> {
     outcome: Outcome,
     symbolizer: Symbolizer<'a>,
     phase: Phase,
+    stage: Stage,
     kept: usize,
     dropped: u64,
     died: Option<String>,
@@ -81,6 +93,7 @@ pub(crate) fn supervise(
         outcome: Outcome::new(driver.record(), order.seed, order.repeat.clone()),
         symbolizer: Symbolizer::new(driver),
         phase: Phase::Load,
+        stage: Stage::Start,
         kept: 0,
         dropped: 0,
         died: None,
@@ -111,13 +124,15 @@ impl Supervision<'_> {
             match child.channel().receive(TICK)? {
                 Received::Closed => return Ok(false),
                 Received::Packet(packet) => {
-                    let before = self.phase;
+                    let before = self.stage;
                     self.hear(&packet, watcher);
-                    if before == Phase::Load && self.phase != Phase::Load {
-                        deadline = later(timeout);
-                    } else if before != Phase::AfterUnload && self.phase == Phase::AfterUnload {
-                        // The driver is through; what is left to do is ours.
-                        deadline = later(SETUP);
+                    if self.stage > before {
+                        deadline = later(match self.stage {
+                            Stage::Entering | Stage::Unloading => timeout,
+                            Stage::Finished => GRACE,
+                            // The driver is not at work; what there is to do is ours.
+                            Stage::Start | Stage::Entered | Stage::Unloaded => SETUP,
+                        });
                     }
                 }
                 Received::Nothing => {
@@ -157,25 +172,42 @@ impl Supervision<'_> {
         self.kept = self.kept.saturating_add(packet.len());
         let full = self.kept > share;
         match message {
-            Message::Entering => self.phase = Phase::DriverEntry,
-            Message::Unloading => self.phase = Phase::Unload,
+            Message::Entering => {
+                self.stage = self.stage.max(Stage::Entering);
+                self.phase = Phase::DriverEntry;
+            }
+            Message::Unloading => {
+                self.stage = self.stage.max(Stage::Unloading);
+                self.phase = Phase::Unload;
+            }
             Message::Unloaded => {
+                self.stage = self.stage.max(Stage::Unloaded);
                 self.phase = Phase::AfterUnload;
                 self.outcome.unloaded = true;
             }
-            Message::Entered(status) => self.outcome.driver_entry = Some(status),
+            Message::Entered(status) => {
+                self.stage = self.stage.max(Stage::Entered);
+                self.outcome.driver_entry = Some(status);
+            }
             Message::Debug(line) => {
                 watcher.observe(Event::Debug(&line));
                 if full {
-                    self.kept -= packet.len();
-                    self.dropped += 1;
+                    self.drop_packet(packet);
                 } else {
                     self.outcome.debug_output.push(line);
                 }
             }
+            Message::Finding(_)
+            | Message::Limit(_)
+            | Message::Device(_)
+            | Message::Tag(_)
+            | Message::Note(_)
+                if full =>
+            {
+                self.drop_packet(packet);
+            }
             Message::Finding(finding) => self.take_finding(*finding),
             Message::Limit(limit) => self.take_limit(limit),
-            Message::Device(_) | Message::Tag(_) | Message::Note(_) if full => self.dropped += 1,
             Message::Device(device) => self.outcome.devices.push(device),
             Message::Tag(row) => {
                 if row.blocks() > 0 {
@@ -189,8 +221,17 @@ impl Supervision<'_> {
                 self.died =
                     Some(format!("at {instruction}, accessing {address}, of {}", signal_name(signal)));
             }
-            Message::Finished => self.finished = true,
+            Message::Finished => {
+                self.stage = Stage::Finished;
+                self.finished = true;
+            }
         }
+    }
+
+    /// Counts a packet that is not kept.
+    fn drop_packet(&mut self, packet: &[u8]) {
+        self.kept -= packet.len();
+        self.dropped += 1;
     }
 
     fn take_finding(&mut self, mut finding: Finding) {
@@ -232,7 +273,7 @@ impl Supervision<'_> {
             return;
         }
         // Crashes are the driver's doing; what can also come from outside is not called so.
-        const DAMAGE: &str = "; the driver must have written over the process it ran in";
+        const DAMAGE: &str = "; the driver most likely wrote over the process it ran in";
         let (how, why) = match (&self.died, ending) {
             (Some(place), _) => (format!("the child died {place}"), DAMAGE),
             _ if unresponsive => {

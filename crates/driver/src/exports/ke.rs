@@ -62,40 +62,44 @@ pub(super) fn KeRaiseIrqlToDpcLevel(session: &Session, _: &Call<'_>) -> Answer {
 
 // ── Spin locks. The lock's word is 0 when free and 1 when held. ──────────────────────────────────────────────────
 
-pub(super) fn KeInitializeSpinLock(_: &Session, call: &Call<'_>) -> Answer {
-    memory::write(call.address(0)?, 0_u64)?;
+pub(super) fn KeInitializeSpinLock(session: &Session, call: &Call<'_>) -> Answer {
+    let lock = call.address(0)?;
+    session.spin_locks.initialize(lock);
+    memory::write(lock, 0_u64)?;
     Ok(0)
 }
 
 fn acquire(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(), Stop> {
     let word: u64 = memory::read(lock)?;
-    if word != 0 && !session.spin_locks.is_held(lock) {
+    if word != 0 && session.spin_locks.holder(lock).is_none() {
         return Err(Stop::Misuse {
             rule: Rule::SpinLockBadWord,
             message: format!("the spin lock at {lock} holds {word:#x} and nobody has acquired it"),
         });
     }
-    match session.processor.dispatch_level() {
-        Some(level) => session.spin_locks.acquire(lock, level).map_err(|violation| Stop::Crime {
-            violation,
-            message: format!("the spin lock at {lock} was acquired by the processor that holds it"),
-        })?,
+    let acquired = match session.processor.dispatch_level() {
+        Some(level) => session.spin_locks.acquire(lock, level),
         None => {
             session.report_lock_below_dispatch(call, lock);
-            session.spin_locks.acquire_unprotected(lock, session.processor.number());
+            session.spin_locks.acquire_unprotected(lock, session.processor.number())
         }
-    }
+    };
+    acquired.map_err(|violation| Stop::Crime {
+        violation,
+        message: format!("the spin lock at {lock} was acquired by the processor that holds it"),
+    })?;
     memory::write(lock, 1_u64)?;
     Ok(())
 }
 
 fn release(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(), Stop> {
     let irql = session.processor.irql();
-    session.spin_locks.release(lock).map_err(|violation| Stop::Crime {
+    let protected = session.spin_locks.release(lock).map_err(|violation| Stop::Crime {
         violation,
         message: format!("the spin lock at {lock} was released and nobody held it"),
     })?;
-    if irql < Irql::DISPATCH {
+    // A lock that was acquired too low has been told of already.
+    if irql < Irql::DISPATCH && protected {
         let message =
             format!("the spin lock at {lock} was released at {irql}, below the level it is held at");
         session.report_rule(call, Rule::IrqlTooLow, &message);
