@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How long a driver may loop.
-const TIMEOUT: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// After this long the parent counts as stuck. It is long, since a machine that runs tests may be slow.
 const BOUND: Duration = Duration::from_secs(120);
