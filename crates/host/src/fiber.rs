@@ -73,7 +73,7 @@ const _: () = assert!(size_of::<ImportFrame>().is_multiple_of(16));
 
 /// The host's stack pointer below the innermost `enter`; zero while no driver code runs.
 static HOST_STACK: AtomicU64 = AtomicU64::new(0);
-/// The machine that serves the innermost call, as two words: only set and read on the thread that runs the fiber.
+/// What belongs to the innermost call, on that call's own frame: only set and read on the thread that runs the fiber.
 static KERNEL: AtomicPtr<KernelSlot> = AtomicPtr::new(std::ptr::null_mut());
 /// Set by the signal that asks driver code to stop, cleared when a fiber has been given up for it.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);

@@ -14,4 +14,5 @@ mod pool_flags;
 mod pool_types;
 mod print;
 mod quota;
+mod registry;
 mod strings;

@@ -1,12 +1,7 @@
 //! The rows about registry values, held against what a driver sees that queries them by a table.
-#![forbid(unsafe_code)]
 
-#[path = "rows/observer.rs"]
-#[allow(dead_code, reason = "this target needs a part of what the observers of other families need")]
-mod observer;
-
+use crate::observer::{Observed, Observer, bug_check};
 use ntpool::ExitStatus;
-use observer::{Observed, Observer, bug_check};
 use std::sync::LazyLock;
 
 static DRIVER: Observer = Observer::new("registry");
