@@ -58,6 +58,15 @@ pub trait Kernel {
 
     /// The time stamp counter.
     fn time_stamp(&self) -> u64;
+
+    /// Serves a page fault, if it can: whether the instruction may be tried again.
+    ///
+    /// With registers it is driver code's. Without, it is one on paged pool in the midst of the machine's own work, in a
+    /// guarded copy for example: nothing that a routine of the machine may be using must be touched then.
+    fn page_fault(&self, fault: &Fault, registers: Option<&Registers>) -> bool {
+        let _ = (fault, registers);
+        false
+    }
 }
 
 /// The registers at an import's call, as the gate lays them out on the host stack.

@@ -23,6 +23,7 @@ pub mod emulate;
 pub mod fiber;
 pub mod guarded;
 pub mod layout;
+mod paged_pool;
 pub mod physical;
 pub mod processor_area;
 pub mod trap;

@@ -9,16 +9,20 @@
 //! - The pool's regions and its metadata are used by nobody else ([`new_pool`]).
 
 use crate::layout::{self, DIRECT_MAP, Window};
+use crate::paged_pool::PagedPool;
 use crate::{HostError, arena, guarded};
+use ntpool_machine::pool_limit;
 use ntpool_memory::{
     Frame, FrameDatabase, FrameError, FrameRun, FrameUse, Frames, PageEntry, PageTable, Protection,
     RunLimits, SystemSpace,
 };
 use ntpool_pool::{
-    Config, MetadataReservation, NoMemory, PageSource, Platform, Pool, Region, ShardHold, TailModel,
+    Config, FreshPages, MetadataReservation, NoMemory, PageSource, Platform, Pool, Region, ShardHandle,
+    ShardHold, ShardSet, TailModel,
 };
 use ntpool_types::{
-    Bytes, PAGE_SIZE, PageCount, Pfn, PhysicalAddress, PoolKind, SYSTEM_SPACE_START, VirtualAddress,
+    Bytes, PAGE_SHIFT, PAGE_SIZE, PageCount, Pfn, PhysicalAddress, PoolKind, SYSTEM_SPACE_START,
+    VirtualAddress, WindowsVersion,
 };
 use std::cell::RefCell;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
@@ -35,6 +39,7 @@ pub struct PhysicalMemory {
     file: OwnedFd,
     size: Bytes,
     tables: RefCell<Tables>,
+    paged_pool: PagedPool,
 }
 
 struct Tables {
@@ -117,7 +122,7 @@ impl PhysicalMemory {
             SystemSpace::new(window.base, Box::leak(entries.into_boxed_slice()))
         });
         let tables = Tables { frames: FrameDatabase::new(storage, &present), spaces: spaces.into() };
-        Ok(PhysicalMemory { file, size, tables: RefCell::new(tables) })
+        Ok(PhysicalMemory { file, size, tables: RefCell::new(tables), paged_pool: PagedPool::default() })
     }
 
     /// The bytes of memory, holes included.
@@ -175,6 +180,9 @@ impl PhysicalMemory {
             }
             next = VirtualAddress(next.0 + run.count.bytes().0);
         }
+        if layout::PAGED_POOL.contains(first) {
+            self.paged_pool.add(first, count);
+        }
         Ok(())
     }
 
@@ -213,7 +221,40 @@ impl PhysicalMemory {
             guarded::fill(contents, PAGE_SIZE, 0).map_err(|fault| no(&fault.address))?;
             tables.frames.free(frame).expect("a mapped frame is in use");
         }
+        if layout::PAGED_POOL.contains(first) {
+            self.paged_pool.remove(first, count);
+        }
         arena::unmap(first, count.bytes())
+    }
+
+    /// Closes paged pool, so that every access to it faults, as a raised level demands (POOL-047).
+    ///
+    /// # Errors
+    /// When Linux refuses.
+    pub fn close_paged_pool(&self) -> Result<(), HostError> {
+        self.paged_pool.close()
+    }
+
+    /// Opens paged pool around an address; whether it was closed there.
+    ///
+    /// # Errors
+    /// When Linux refuses.
+    pub fn open_paged_pool_at(&self, address: VirtualAddress) -> Result<bool, HostError> {
+        self.paged_pool.open_at(address)
+    }
+
+    /// Opens all of paged pool.
+    ///
+    /// # Errors
+    /// When Linux refuses.
+    pub fn open_paged_pool(&self) -> Result<(), HostError> {
+        self.paged_pool.open()
+    }
+
+    /// The frames that nobody owns.
+    #[must_use]
+    pub fn free_pages(&self) -> PageCount {
+        self.tables.borrow().frames.free_count()
     }
 
     /// Takes frames in a row, none above `highest`, and gives their address in the direct map; `None` when there are
@@ -258,14 +299,19 @@ pub struct PoolPlatform {
 }
 
 impl PageSource for PoolPlatform {
-    fn commit(&self, kind: PoolKind, first: PageCount, count: PageCount) -> Result<(), NoMemory> {
-        let address = VirtualAddress(pool_window(kind).base.0 + first.bytes().0);
+    fn commit(
+        &self,
+        kind: PoolKind,
+        first: VirtualAddress,
+        count: PageCount,
+    ) -> Result<FreshPages, NoMemory> {
         let (protection, usage) = match kind {
             PoolKind::NonPaged => (Protection::ReadWrite, FrameUse::NonPagedPool),
             PoolKind::NonPagedExecute => (Protection::ReadWriteExecute, FrameUse::NonPagedPool),
             PoolKind::Paged => (Protection::ReadWrite, FrameUse::PagedPool),
         };
-        self.memory.map(address, count, protection, usage).map_err(|_| NoMemory)
+        self.memory.map(first, count, protection, usage).map_err(|_| NoMemory)?;
+        Ok(FreshPages::Zero)
     }
 
     fn frame(&self, address: VirtualAddress) -> Option<Pfn> {
@@ -278,19 +324,21 @@ impl PageSource for PoolPlatform {
 }
 
 /// The only shard: one processor runs one fiber, which nothing interrupts inside the pool.
-pub struct OnlyShard;
+pub struct OnlyShard(ShardHandle);
 
-impl ShardHold for OnlyShard {
-    fn shard(&self) -> usize {
-        0
+// SAFETY: 1. the handle is one of the set that the pool passes to `hold`; 2. one processor runs one fiber, which nothing
+// interrupts inside the pool, so there is one hold at a time.
+unsafe impl ShardHold for OnlyShard {
+    fn shard(&self) -> ShardHandle {
+        self.0
     }
 }
 
 impl Platform for PoolPlatform {
     type Hold<'a> = OnlyShard;
 
-    fn hold(&self) -> OnlyShard {
-        OnlyShard
+    fn hold(&self, shards: ShardSet<'_>) -> OnlyShard {
+        OnlyShard(shards.get(0))
     }
 }
 
@@ -304,22 +352,24 @@ pub fn pool_window(kind: PoolKind) -> Window {
     }
 }
 
-/// The machine's pool. Each kind may take up to three quarters of memory, as nonpaged pool may on a 64-bit system
-/// (POOL-223).
+/// The machine's pool, with the limits of this version of Windows (POOL-223, POOL-224) and this model of the tails of
+/// large blocks (POOL-016). The machine has no page file, so memory is all that can be committed.
 ///
 /// # Errors
 /// When Linux refuses the room for the metadata.
-pub fn new_pool(memory: &Rc<PhysicalMemory>) -> Result<Pool<PoolPlatform>, HostError> {
+pub fn new_pool(
+    memory: &Rc<PhysicalMemory>,
+    version: WindowsVersion,
+    tail: TailModel,
+) -> Result<Pool<PoolPlatform>, HostError> {
     let pages = memory.size().pages_rounded_up();
-    let region =
-        |kind| Region { base: pool_window(kind).base, capacity: pages, limit: PageCount(pages.0 / 4 * 3) };
-    let config = Config {
-        regions: PoolKind::ALL.map(region),
-        shards: 1,
-        tail: TailModel::Reuse,
-        system_space_start: SYSTEM_SPACE_START,
+    let region = |kind| {
+        let limit = pool_limit(version, kind, memory.size(), memory.size());
+        Region { base: pool_window(kind).base, capacity: pages, limit: PageCount(limit.0 >> PAGE_SHIFT) }
     };
-    let size = config.metadata_size().pages_rounded_up().bytes();
+    let regions = PoolKind::ALL.map(region);
+    let config = Config { tail, system_space_start: SYSTEM_SPACE_START, ..Config::new(regions) };
+    let size = config.metadata_size::<PoolPlatform>().pages_rounded_up().bytes();
     let base = NonNull::new(arena::map_pool_metadata(size)?.0 as *mut u8).expect("the window is not at zero");
     let platform = PoolPlatform { memory: Rc::clone(memory) };
     // SAFETY: 1. the window was mapped just now, zeroed and page aligned, and the guarded copies refuse it to drivers;

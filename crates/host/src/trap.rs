@@ -3,21 +3,22 @@
 //!
 //! One handler serves all synchronous signals. It looks at where the processor was:
 //!
-//! - in a guarded copy: the copy ends with a fault, as its caller expects;
+//! - in a guarded copy: the machine may serve the fault, else the copy ends with it, as its caller expects;
 //! - in driver code: what a kernel would carry out is carried out (cr8, the shared user data page, the time stamp
 //!   counter) and the driver goes on; anything else is recorded and the fiber is given up;
-//! - anywhere else: the host's own code was hit, most likely because the driver wrote over it. The crash is announced
-//!   and the process dies of the signal.
+//! - anywhere else: the host's own code was hit. Where it reached for paged pool, the machine may serve the fault; else
+//!   the driver most likely wrote over it. The crash is announced and the process dies of the signal.
 //!
 //! A second handler serves the parent's request to stop.
 //!
 //! # What this module promises
 //! - Rust code of the machine runs inside the handler only while driver code is interrupted synchronously, so it never
-//!   meets a lock or a half-changed structure of the host.
+//!   meets a lock or a half-changed structure of the host. The one exception is a page fault on paged pool in a
+//!   guarded copy or while the host zeroes a block, whose serving is told so ([`fiber::Kernel::page_fault`]).
 //! - The handler runs on a stack of its own, since the driver's may be full or wrong.
 
 use crate::emulate::{self, Refused, Restore, SharedDataAccess};
-use crate::layout::{ARENA, SHARED_USER_DATA, SHARED_USER_DATA_SHADOW};
+use crate::layout::{ARENA, PAGED_POOL, SHARED_USER_DATA, SHARED_USER_DATA_SHADOW};
 use crate::{HostError, fiber, guarded};
 use ntpool_machine::{Access, Exit, Fault, Registers, Trap, TrapKind, register};
 use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
@@ -161,6 +162,20 @@ struct Cause {
     address: u64,
 }
 
+impl Cause {
+    /// What a page fault tells.
+    fn fault(&self) -> Fault {
+        let access = if self.error & 0x10 != 0 {
+            Access::Execute
+        } else if self.error & 0b10 != 0 {
+            Access::Write
+        } else {
+            Access::Read
+        };
+        Fault { address: VirtualAddress(self.address), access, non_canonical: false }
+    }
+}
+
 /// Processor trap numbers.
 mod number {
     pub const DIVIDE: u64 = 0;
@@ -198,12 +213,24 @@ extern "C" fn on_trap(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
         if on_driver_trap(&mut interrupted, &cause) == Trapped::GoesOn {
             stop_if_asked(&mut interrupted);
         }
-    } else {
+    } else if !is_served_for_host(&cause) {
         crash(&interrupted, &cause);
     }
 }
 
+/// Whether the host's own code may go on: it reached for paged pool on the machine's behalf, to zero a block.
+fn is_served_for_host(cause: &Cause) -> bool {
+    let fault = cause.fault();
+    cause.number == number::PAGE
+        && PAGED_POOL.contains(fault.address)
+        && fiber::is_running()
+        && fiber::with_kernel(|kernel| kernel.page_fault(&fault, None))
+}
+
 fn end_guarded_copy(interrupted: &mut Interrupted<'_>, cause: &Cause) {
+    if is_served_for_host(cause) {
+        return;
+    }
     let writing = cause.error & 0b10 != 0;
     interrupted.set(libc::REG_RAX, if writing { guarded::FAULTED_WRITING } else { guarded::FAULTED_READING });
     interrupted.set(libc::REG_RDX, cause.address);
@@ -312,14 +339,9 @@ fn on_page_fault(
             None => {}
         }
     }
-    let access = if cause.error & 0x10 != 0 {
-        Access::Execute
-    } else if cause.error & 0b10 != 0 {
-        Access::Write
-    } else {
-        Access::Read
-    };
-    Some(TrapKind::Page(Fault { address, access, non_canonical: false }))
+    let fault = cause.fault();
+    let served = fiber::with_kernel(|kernel| kernel.page_fault(&fault, Some(registers)));
+    (!served).then_some(TrapKind::Page(fault))
 }
 
 /// Ends the single step that served a read of the shared user data page.

@@ -7,8 +7,8 @@ use ntpool_host::layout::{DIRECT_MAP, IMAGES, NONPAGED_POOL, PAGED_POOL};
 use ntpool_host::physical::{self, PhysicalMemory};
 use ntpool_host::{arena, guarded, trap};
 use ntpool_memory::{FrameUse, Protection};
-use ntpool_pool::{Claim, Contents, Request};
-use ntpool_types::{Bytes, PAGE_SIZE, PageCount, Pfn, PoolKind, Tag, VirtualAddress};
+use ntpool_pool::{Claim, Contents, Request, TailModel};
+use ntpool_types::{Bytes, PAGE_SIZE, PageCount, Pfn, PoolKind, Tag, VirtualAddress, WindowsVersion};
 use std::rc::Rc;
 
 fn read(address: VirtualAddress) -> u8 {
@@ -21,6 +21,7 @@ fn direct(memory: &PhysicalMemory, address: VirtualAddress) -> VirtualAddress {
     VirtualAddress(DIRECT_MAP.base.0 + memory.translate(address).unwrap().0)
 }
 
+// POOL-225
 #[test]
 fn frames_have_two_views_and_come_back_zeroed_and_the_pool_lives_on_them() {
     trap::install(|_, _, _| ()).unwrap();
@@ -58,8 +59,10 @@ fn frames_have_two_views_and_come_back_zeroed_and_the_pool_lives_on_them() {
     assert_eq!(read(view), 0, "a freed frame is zeroed");
     assert!(memory.unmap(page, PageCount(1)).is_err());
 
-    // The pool: blocks in the windows of their kinds, limited by three quarters of memory.
-    let pool = physical::new_pool(&memory).unwrap();
+    // The pool: blocks in the windows of their kinds, limited by three quarters of memory for good.
+    let pool = physical::new_pool(&memory, WindowsVersion::WINDOWS_7, TailModel::Reuse).unwrap();
+    let limits = || PoolKind::ALL.map(|kind| pool.usage(kind).limit);
+    assert_eq!(limits(), [PageCount(3072), PageCount(3072), PageCount(4096)]);
     let tag = Tag::from_text(*b"Test");
     let allocate = |size, kind| pool.allocate(Request { size, kind, tag, contents: Contents::Zeroed });
     let block = allocate(Bytes(96), PoolKind::NonPaged).unwrap();
@@ -69,6 +72,25 @@ fn frames_have_two_views_and_come_back_zeroed_and_the_pool_lives_on_them() {
     let paged = allocate(Bytes(96), PoolKind::Paged).unwrap();
     assert!(PAGED_POOL.contains(paged.address));
     assert!(allocate(Bytes::mib(13), PoolKind::NonPaged).is_err(), "more than three quarters");
+
+    // Paged pool can be closed and opened, all of it or around an address; fresh pages are open.
+    memory.close_paged_pool().unwrap();
+    assert!(guarded::read(paged.address, &mut [0]).is_err());
+    assert_eq!(read(block.address), 7, "nonpaged pool stays open");
+    let page = VirtualAddress(PAGED_POOL.base.0 + (8 << 20));
+    memory.map(page, PageCount(1), Protection::ReadWrite, FrameUse::PagedPool).unwrap();
+    guarded::write(page, &[1]).unwrap();
+    memory.close_paged_pool().unwrap();
+    assert!(guarded::write(page, &[1]).is_err());
+    assert!(memory.open_paged_pool_at(page).unwrap());
+    assert!(!memory.open_paged_pool_at(page).unwrap(), "it is open there");
+    guarded::write(page, &[1]).unwrap();
+    assert!(guarded::write(paged.address, &[9]).is_err(), "far from there it is closed");
+    memory.open_paged_pool().unwrap();
+    guarded::write(paged.address, &[9]).unwrap();
+    assert!(!memory.open_paged_pool_at(block.address).unwrap());
+    memory.unmap(page, PageCount(1)).unwrap();
+
     let mut held = Vec::new();
     while let Ok(block) = allocate(PAGE_SIZE, PoolKind::NonPaged) {
         held.push(block.address);
@@ -77,5 +99,6 @@ fn frames_have_two_views_and_come_back_zeroed_and_the_pool_lives_on_them() {
     for address in held.into_iter().chain([block.address, paged.address]) {
         pool.free(Claim { address, tag: Some(tag) }).unwrap();
     }
+    assert_eq!(limits(), [PageCount(3072), PageCount(3072), PageCount(4096)]);
     pool.check().unwrap();
 }

@@ -1,181 +1,244 @@
-//! One kind of pool: its pages, their descriptors, and which block lies where.
-//!
-//! Small blocks are in `slab`, large ones in `large`; this file is what both stand on.
+//! An arena: one kind of pool on one node, its free pages and its lists of pages with free blocks.
 
-use crate::class::{CLASS_COUNT, SizeClass};
-use crate::descriptor::{Descriptor, Page, Record};
-use crate::geometry::BLOCKS_PER_PAGE;
+use crate::class::{CLASS_LIMIT, Classes};
+use crate::cut::Cut;
+use crate::descriptor::Descriptor;
 use crate::metadata::{Array, Carver, Tally};
-use crate::page_map::PageMap;
-use crate::slab::Lists;
-use crate::tag_table::TagIndex;
-use crate::{NoMemory, PageSource, Region, TailModel};
-use ntpool_types::{Bytes, PAGE_SIZE, PageCount, PoolKind, VirtualAddress};
+use crate::pages::{Pages, Span, Table};
+use crate::runs::{Run, Runs, Sort};
+use crate::slots::{Areas, STRIPES};
+use crate::{NoMemory, PageSource, TailModel};
+use ntpool_types::{PageCount, PoolKind};
 
-/// One kind of pool.
-pub(crate) struct Arena {
-    pub(crate) kind: PoolKind,
-    pub(crate) region: Region,
+/// Lists of pages, by class, those with free blocks by stripe and class (see [`list`]): each the first of a chain, as a
+/// page number plus one; 0 is an empty list.
+pub(crate) type Lists = Array<u32>;
+
+/// How many pages of a kind may still be taken without it going beyond its limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    /// In all.
+    pub(crate) pages: u64,
+    /// Of those that are not usable yet.
+    pub(crate) clean: u64,
+}
+
+/// The place of the list of a stripe and class.
+#[inline(always)]
+pub(crate) fn list(stripe: usize, class: usize) -> usize {
+    stripe * CLASS_LIMIT + class
+}
+
+/// What all arenas of a pool share and a request needs: the pages, their slots' areas, and how they are cut.
+pub(crate) struct Ground<'a> {
+    pub(crate) pages: &'a Pages,
+    pub(crate) classes: &'static Classes,
+    pub(crate) areas: &'a mut Areas,
     pub(crate) tail: TailModel,
-    pub(crate) map: PageMap,
-    /// By page.
-    pub(crate) descriptors: Array<Descriptor>,
-    /// By page, then block number.
-    pub(crate) records: Array<Record>,
-    /// Parts of cut pages with a free block, by class.
+    /// How many pages of the arena's kind may still be taken.
+    pub(crate) allowance: Allowance,
+    /// The stripe that the request comes from.
+    pub(crate) stripe: usize,
+}
+
+impl Ground<'_> {
+    /// An area of `units` units for a page: the one that it has, or another; where it begins.
+    ///
+    /// Errors: [`NoMemory`]; the page keeps what it has.
+    pub(crate) fn area(&mut self, descriptors: Table<'_>, page: u32, units: usize) -> Result<u32, NoMemory> {
+        let descriptor = &descriptors[page as usize];
+        let (had, own) = (descriptor.area(), descriptors.cut(page).unit());
+        if had == units && descriptor.stripe() == self.stripe {
+            return Ok(own);
+        }
+        let link = |unit| Ground::link(self.pages, unit);
+        let taken = self.areas.take(self.stripe, units, link).map(|unit| (unit, units));
+        // For want of one of the right length, a longer one does as well.
+        let longer = if had >= units { Some((own, had)) } else { None };
+        let found = taken.or(longer).or_else(|| self.areas.take_longer(units, link));
+        let (unit, length) = found.ok_or(NoMemory)?;
+        if unit != own {
+            self.release_area(descriptors, page);
+        }
+        descriptor.set_area(length);
+        descriptor.set_stripe(self.stripe);
+        Ok(unit)
+    }
+
+    /// Takes a page's area from it.
+    pub(crate) fn release_area(&mut self, descriptors: Table<'_>, page: u32) {
+        let units = descriptors[page as usize].area();
+        if units > 0 {
+            let cut = descriptors.cut(page);
+            let stripe = descriptors[page as usize].stripe();
+            self.areas.give_back(stripe, cut.unit(), units, |unit, next| {
+                Ground::set_link(self.pages, unit, next);
+            });
+            descriptors[page as usize].set_area(0);
+            // A large block may still end in the page.
+            descriptors.set_cut(page, Cut::new(0, 0, 0, cut.start()));
+        }
+    }
+
+    /// Reads the first two slots of an unused area.
+    pub(crate) fn link(pages: &Pages, unit: u32) -> u32 {
+        use crate::sync::Ordering::Relaxed;
+        let first = unit as usize * crate::slots::UNIT;
+        u32::from(pages.slot(first).load(Relaxed)) | u32::from(pages.slot(first + 1).load(Relaxed)) << 16
+    }
+
+    /// Writes the first two slots of an unused area.
+    pub(crate) fn set_link(pages: &Pages, unit: u32, link: u32) {
+        use crate::sync::Ordering::Relaxed;
+        let first = unit as usize * crate::slots::UNIT;
+        pages.slot(first).store(link as u16, Relaxed);
+        pages.slot(first + 1).store((link >> 16) as u16, Relaxed);
+    }
+}
+
+/// One kind of pool on one node.
+pub(crate) struct Arena {
+    pub(crate) number: usize,
+    pub(crate) kind: PoolKind,
+    /// The free pages.
+    pub(crate) runs: Runs,
+    /// Pages with free main blocks.
     pub(crate) partial: Lists,
-    /// Idle tails, by the class of the largest block that they have room for.
+    /// Pages with a free rest, by the rest's class.
+    pub(crate) rests: Lists,
+    /// Last pages of live large blocks whose tail is not cut, by the class that just fits the tail.
     pub(crate) tails: Lists,
-}
-
-/// Which block an address is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spot {
-    /// A block of a slab or a tail, by its number in the page.
-    Small(Page, usize),
-    /// The large block that begins at this page.
-    Large(Page),
-}
-
-/// A block as the metadata knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) spot: Spot,
-    pub(crate) address: VirtualAddress,
-    pub(crate) size: Bytes,
-    pub(crate) tag: TagIndex,
-    pub(crate) live: bool,
+    /// Pages that were made usable and not given back.
+    pub(crate) committed: u64,
+    /// The fewest free dirty pages since the last look at the clock.
+    pub(crate) idle_dirty: u64,
 }
 
 impl Arena {
-    /// Adds what the arena of `region` needs.
-    pub(crate) fn tally(tally: Tally, region: &Region) -> Tally {
-        let pages = region.capacity.0;
-        // Too many records for 64 bits are too many descriptors as well: the product may stay at its end.
-        let records = pages.saturating_mul(BLOCKS_PER_PAGE as u64);
-        PageMap::tally(tally, region).and::<Descriptor>(pages).and::<Record>(records)
+    /// Adds what an arena needs.
+    pub(crate) fn tally(tally: Tally) -> Tally {
+        let lists = [STRIPES, STRIPES, 1]
+            .into_iter()
+            .fold(tally, |tally, stripes| tally.and::<u32>((stripes * CLASS_LIMIT) as u64));
+        Runs::tally(lists)
     }
 
-    /// An arena without a block.
-    pub(crate) fn new(carver: &mut Carver, kind: PoolKind, region: Region, tail: TailModel) -> Arena {
-        Arena {
-            kind,
-            region,
-            tail,
-            map: PageMap::new(carver, kind, &region),
-            descriptors: carver.carve(region.capacity.0),
-            records: carver.carve(region.capacity.0.saturating_mul(BLOCKS_PER_PAGE as u64)),
-            partial: [None; CLASS_COUNT],
-            tails: [None; CLASS_COUNT],
-        }
+    /// An arena with all its pages free and clean.
+    pub(crate) fn new(carver: &mut Carver, number: usize, pages: &Pages) -> Arena {
+        let Span { kind, .. } = *pages.span(number);
+        let [partial, rests, tails] =
+            [STRIPES, STRIPES, 1].map(|stripes| carver.carve((stripes * CLASS_LIMIT) as u64));
+        let runs = Runs::new(carver, pages.of(number));
+        Arena { number, kind, runs, partial, rests, tails, committed: 0, idle_dirty: 0 }
     }
 
-    /// Takes a place for a block of `size` bytes and makes it live.
+    /// The pages that are taken.
+    pub(crate) fn in_use(&self) -> PageCount {
+        let free = self.runs.free(Sort::Dirty).0 + self.runs.free(Sort::Clean).0;
+        PageCount(u64::from(self.runs.count()) - free)
+    }
+
+    /// Takes a run of pages and has it made usable; whether it is zero.
     ///
-    /// Errors: [`NoMemory`]; nothing has changed but that more pages may be committed.
-    pub(crate) fn allocate(
-        &mut self,
-        size: Bytes,
-        tag: TagIndex,
-        source: &impl PageSource,
-    ) -> Result<VirtualAddress, NoMemory> {
-        if size <= PAGE_SIZE {
-            let class = SizeClass::holding(size.as_usize()).expect("a page is the largest class");
-            self.allocate_small(class, size.0 as u16, tag, source)
-        } else {
-            self.allocate_large(size, tag, source)
-        }
-    }
-
-    /// Ends the block at `spot`, which is live.
-    pub(crate) fn free(&mut self, spot: Spot) {
-        match spot {
-            Spot::Small(page, number) => self.free_small(page, number),
-            Spot::Large(head) => self.free_large(head),
-        }
-    }
-
-    /// The page that holds `address`, and the offset in it.
-    pub(crate) fn page_of(&self, address: VirtualAddress) -> Option<(Page, usize)> {
-        let page = self.region.page_of(address)?;
-        Some((Page(page as u32), address.page_offset().as_usize()))
-    }
-
-    /// The block whose bytes hold the address, or which begins there: live, or freed and its place not cut anew.
-    pub(crate) fn find(&self, page: Page, offset: usize) -> Option<Entry> {
-        let address = self.address(page, offset);
-        let entry = self.entry(self.spot_at(page, offset)?)?;
-        let within = address.offset_from(entry.address)?;
-        (within == Bytes::ZERO || within < entry.size).then_some(entry)
-    }
-
-    /// What is known of the block at `spot`; `None` when there never was one.
-    pub(crate) fn entry(&self, spot: Spot) -> Option<Entry> {
-        match spot {
-            Spot::Small(page, number) => {
-                let descriptor = &self.descriptors[page.index()];
-                let record = self.records[record_index(page, number)];
-                crate::bitmap::get(&descriptor.known, number).then(|| Entry {
-                    spot,
-                    address: self.address(page, descriptor.block_offset(number)),
-                    size: Bytes(u64::from(record.size)),
-                    tag: record.tag,
-                    live: crate::bitmap::get(&descriptor.live, number),
-                })
-            }
-            Spot::Large(head) => {
-                let large = self.descriptors[head.index()].large;
-                (large.pages > 0).then(|| Entry {
-                    spot,
-                    address: self.address(head, 0),
-                    size: Bytes(large.size),
-                    tag: large.tag,
-                    live: large.live,
-                })
-            }
-        }
-    }
-
-    /// The page where the large block begins that has, or had, this page's bytes below `start`.
-    ///
-    /// The head's record decides: once its page has been taken for something else, nobody knows any more.
-    pub(crate) fn large_of(&self, page: Page) -> Option<Page> {
-        let descriptor = &self.descriptors[page.index()];
-        let head = descriptor.head;
-        let pages = self.descriptors[head.index()].large.pages;
-        (descriptor.has_large && head <= page && page.0 - head.0 < pages).then_some(head)
-    }
-
-    /// Whether a live large block has this page's bytes below `start`.
-    pub(crate) fn has_live_large(&self, page: Page) -> bool {
-        self.large_of(page).is_some_and(|head| self.descriptors[head.index()].large.live)
-    }
-
-    /// The address `offset` bytes into a page.
-    pub(crate) fn address(&self, page: Page, offset: usize) -> VirtualAddress {
-        VirtualAddress(self.region.base.0 + page.offset() + offset as u64)
-    }
-
-    /// Takes pages from the map; their descriptors still say what they were.
+    /// Errors: [`NoMemory`] when there is no such run, the limit is reached, or the source refuses; nothing is taken.
     pub(crate) fn take_pages(
         &mut self,
-        count: PageCount,
+        ground: &Ground<'_>,
+        pages: u32,
+        alignment: u32,
         source: &impl PageSource,
-    ) -> Result<Page, NoMemory> {
-        self.map.take(count, source)
+    ) -> Result<(Run, bool), NoMemory> {
+        if u64::from(pages) > ground.allowance.pages {
+            return Err(NoMemory);
+        }
+        let descriptors = ground.pages.of(self.number);
+        let taken = if alignment <= 1 {
+            self.runs.take(descriptors, pages)
+        } else {
+            let phase = (ground.pages.span(self.number).base.0 / crate::geometry::PAGE as u64) as u32;
+            self.runs.take_aligned(descriptors, pages, alignment, phase & (alignment - 1))
+        };
+        let (run, sort) = taken.ok_or(NoMemory)?;
+        ground.pages.advance_frontier(self.number, run.first + run.pages);
+        let zero = self.make_usable(ground, run, sort, source).inspect_err(|_| {
+            self.runs.give_back(ground.pages.of(self.number), run, sort);
+        })?;
+        self.idle_dirty = self.idle_dirty.min(self.runs.free(Sort::Dirty).0);
+        Ok((run, zero))
     }
 
-    fn spot_at(&self, page: Page, offset: usize) -> Option<Spot> {
-        let descriptor = &self.descriptors[page.index()];
-        if offset < usize::from(descriptor.start) {
-            self.large_of(page).map(Spot::Large)
-        } else {
-            descriptor.block_at(offset).map(|number| Spot::Small(page, number))
+    /// Has a run of this sort made usable; whether it is zero.
+    pub(crate) fn make_usable(
+        &mut self,
+        ground: &Ground<'_>,
+        run: Run,
+        sort: Sort,
+        source: &impl PageSource,
+    ) -> Result<bool, NoMemory> {
+        if sort == Sort::Dirty {
+            return Ok(false);
         }
+        if u64::from(run.pages) > ground.allowance.clean {
+            return Err(NoMemory);
+        }
+        let first = ground.pages.span(self.number).address(run.first, 0);
+        let contents = source.commit(self.kind, first, PageCount(u64::from(run.pages)))?;
+        self.committed += u64::from(run.pages);
+        Ok(contents == crate::FreshPages::Zero)
+    }
+
+    /// Makes a run free again.
+    pub(crate) fn give_back_pages(&mut self, descriptors: Table<'_>, run: Run) {
+        self.runs.give_back(descriptors, run, Sort::Dirty);
     }
 }
 
-/// The place of a small block's record.
-pub(crate) fn record_index(page: Page, number: usize) -> usize {
-    page.index() * BLOCKS_PER_PAGE + number
+/// How a list's links are kept in descriptors.
+#[derive(Clone, Copy)]
+pub(crate) struct Chain {
+    pub(crate) next: fn(&Descriptor) -> u32,
+    pub(crate) set_next: fn(&Descriptor, u32),
+    pub(crate) previous: fn(&Descriptor) -> u32,
+    pub(crate) set_previous: fn(&Descriptor, u32),
+}
+
+/// Links of pages with free main blocks, and of idle tails.
+pub(crate) const MAIN: Chain = Chain {
+    next: Descriptor::next,
+    set_next: Descriptor::set_next,
+    previous: Descriptor::previous,
+    set_previous: Descriptor::set_previous,
+};
+
+/// Links of pages with a free rest.
+pub(crate) const REST: Chain = Chain {
+    next: Descriptor::rest_next,
+    set_next: Descriptor::set_rest_next,
+    previous: Descriptor::rest_previous,
+    set_previous: Descriptor::set_rest_previous,
+};
+
+impl Chain {
+    /// Puts a page at the front of a list.
+    pub(crate) fn link(self, first: &mut u32, descriptors: Table<'_>, page: u32) {
+        let next = core::mem::replace(first, page + 1);
+        (self.set_next)(&descriptors[page as usize], next);
+        (self.set_previous)(&descriptors[page as usize], 0);
+        if next != 0 {
+            (self.set_previous)(&descriptors[(next - 1) as usize], page + 1);
+        }
+    }
+
+    /// Takes a page out of a list.
+    pub(crate) fn unlink(self, first: &mut u32, descriptors: Table<'_>, page: u32) {
+        let (next, previous) =
+            ((self.next)(&descriptors[page as usize]), (self.previous)(&descriptors[page as usize]));
+        match previous {
+            0 => *first = next,
+            _ => (self.set_next)(&descriptors[(previous - 1) as usize], next),
+        }
+        if next != 0 {
+            (self.set_previous)(&descriptors[(next - 1) as usize], previous);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Blocks and the words about them: what is requested, what is claimed, what lies where.
 
+use crate::NodeChoice;
 use ntpool_types::{Bytes, PageCount, PoolKind, Tag, VirtualAddress};
 
 /// What a block's bytes are when it is handed out.
@@ -24,6 +25,26 @@ pub struct Request {
     pub contents: Contents,
 }
 
+/// Where a block shall lie, beyond what its size demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// A power of two that the block's address is a multiple of.
+    pub alignment: Bytes,
+    /// The node that its memory comes from.
+    pub node: NodeChoice,
+}
+
+impl Placement {
+    /// As the size demands, from the nearest memory.
+    pub const ANY: Placement = Placement { alignment: Bytes(1), node: NodeChoice::Local };
+}
+
+impl Default for Placement {
+    fn default() -> Placement {
+        Placement::ANY
+    }
+}
+
 /// A block: what a caller receives and gives back.
 ///
 /// The caller owns `size` bytes from `address` on and not one more (POOL-008).
@@ -31,7 +52,7 @@ pub struct Request {
 pub struct Block {
     /// Its first byte.
     pub address: VirtualAddress,
-    /// The bytes that were asked for.
+    /// The bytes that were asked for; where the pool keeps no exact sizes, those of the block's place.
     pub size: Bytes,
     /// The kind of pool it lies in.
     pub kind: PoolKind,
@@ -78,16 +99,16 @@ pub struct TagCount {
     pub allocations: u64,
     /// Frees so far; never falls, never above `allocations`.
     pub frees: u64,
-    /// The bytes in live blocks, as they were asked for.
+    /// The bytes in live blocks.
     pub bytes: Bytes,
 }
 
 /// The pages of one kind of pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Pages that hold at least one live block.
+    /// Pages that hold a block, live or kept ready for the next request.
     pub in_use: PageCount,
-    /// Pages that the page source has made usable.
+    /// Pages that the page source has made usable and not been given back.
     pub committed: PageCount,
     /// Pages that may be in use at most.
     pub limit: PageCount,

@@ -1,125 +1,282 @@
-//! The part of the pool that all shards share: the three arenas and the table of tags, under one lock.
+//! The part of the pool that all shards share, under one lock: the arenas and the depot.
 
-use crate::arena::{Arena, Entry};
-use crate::claim::Crime;
+use crate::arena::{Allowance, Arena, Ground};
+use crate::class::{Classes, MAGAZINE_LIMIT};
+use crate::depot::Depot;
+use crate::large;
 use crate::metadata::{Carver, Tally};
-use crate::tag_table::{TagIndex, TagTable};
-use crate::{Block, Claim, Config, NoMemory, PageSource, Place, Region, Request, Usage};
-use ntpool_types::{Bytes, PoolKind, VirtualAddress};
+use crate::pages::{ARENA_LIMIT, Pages};
+use crate::runs::{Run, Sort};
+use crate::shard::Entry;
+use crate::slots::Areas;
+use crate::{Config, NoMemory, PageRun, PageSource, TailModel};
+use ntpool_types::{PAGE_SIZE, PageCount, PoolKind};
+
+/// How many runs are given back to the page source at a time.
+pub(crate) const BATCH: usize = 64;
 
 /// What all shards share.
 pub(crate) struct Central {
-    pub(crate) arenas: [Arena; 3],
-    pub(crate) tags: TagTable,
-    system_space_start: VirtualAddress,
-    metadata_base: VirtualAddress,
-    metadata_size: Bytes,
+    arenas: [Option<Arena>; ARENA_LIMIT],
+    areas: Areas,
+    depot: Depot,
+    classes: &'static Classes,
+    limits: [PageCount; 3],
+    tail: TailModel,
+    /// When the clock was last looked at, in milliseconds.
+    looked: u64,
 }
 
-/// A block together with what the counters need.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counted {
-    pub(crate) block: Block,
-    pub(crate) tag: TagIndex,
+/// Runs on their way back to the page source.
+pub(crate) struct Leaving {
+    arena: usize,
+    runs: [Run; BATCH],
+    count: usize,
+}
+
+impl Leaving {
+    /// The runs, as the page source is told.
+    pub(crate) fn page_runs(&self, pages: &Pages) -> [PageRun; BATCH] {
+        let span = pages.span(self.arena);
+        self.runs.map(|run| PageRun {
+            kind: span.kind,
+            first: span.address(run.first, 0),
+            count: PageCount(u64::from(run.pages)),
+        })
+    }
+
+    /// How many of them there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The pages in them.
+    pub(crate) fn pages(&self) -> u64 {
+        self.runs[..self.count].iter().map(|run| u64::from(run.pages)).sum()
+    }
 }
 
 impl Central {
-    /// Adds what the shared part of a pool with these regions needs.
-    pub(crate) fn tally(tally: Tally, regions: &[Region; 3]) -> Tally {
-        regions.iter().fold(TagTable::tally(tally), Arena::tally)
+    /// Adds what the shared part of a pool with so many arenas needs.
+    pub(crate) fn tally(tally: Tally, classes: &Classes, arenas: usize) -> Tally {
+        let tally = (0..arenas).fold(tally, |tally, _| Arena::tally(tally));
+        Depot::tally(tally, classes, arenas)
     }
 
     /// The shared part of a pool without a block.
     pub(crate) fn new(
         carver: &mut Carver,
         config: &Config,
-        metadata_base: VirtualAddress,
-        metadata_size: Bytes,
+        classes: &'static Classes,
+        pages: &Pages,
+        areas: Areas,
     ) -> Central {
-        let tags = TagTable::new(carver);
+        let count = pages.spans().len();
         let arenas =
-            PoolKind::ALL.map(|kind| Arena::new(carver, kind, config.regions[kind.index()], config.tail));
-        Central { arenas, tags, system_space_start: config.system_space_start, metadata_base, metadata_size }
+            core::array::from_fn(|number| (number < count).then(|| Arena::new(carver, number, pages)));
+        let depot = Depot::new(carver, classes, count);
+        let limits = config.regions.map(|region| region.limit);
+        Central { arenas, areas, depot, classes, limits, tail: config.tail, looked: 0 }
     }
 
-    /// Takes a block.
+    /// Takes blocks of a bin for a shard's magazine: at least one, and no more than `most`.
     ///
-    /// Errors: [`NoMemory`]; the tag may have become known, nothing else has changed.
-    pub(crate) fn allocate(
+    /// Steps: a bounded number for each block. Errors: [`NoMemory`]; nothing has changed.
+    pub(crate) fn refill(
         &mut self,
-        request: Request,
+        pages: &Pages,
+        bin: usize,
+        stripe: usize,
+        most: usize,
         source: &impl PageSource,
-    ) -> Result<Counted, NoMemory> {
-        let tag = self.tags.intern(request.tag);
-        let address = self.arenas[request.kind.index()].allocate(request.size, tag, source)?;
-        let block = Block { address, size: request.size, kind: request.kind, tag: self.tags.tag(tag) };
-        Ok(Counted { block, tag })
+        mut each: impl FnMut(Entry),
+    ) -> Result<(), NoMemory> {
+        let mut taken = 0;
+        while taken < most
+            && let Some(entry) = self.depot.pop(bin)
+        {
+            each(entry);
+            taken += 1;
+        }
+        if taken > 0 {
+            return Ok(());
+        }
+        let class = bin % self.classes.count();
+        if class < self.classes.small_count() {
+            let number = bin / self.classes.count();
+            let allowance = self.allowance(pages, number);
+            let (arena, mut ground) = self.arena(pages, number, allowance, stripe);
+            return arena.take_small(&mut ground, class, most, source, each).map(drop);
+        }
+        let bytes = self.classes.size(class) as u64;
+        self.take_run(pages, bin, stripe, bytes, 1, source).map(each)
     }
 
-    /// Looks the claim up and ends its block.
+    /// Takes a run of pages of its own for a block with `bytes` bytes.
     ///
-    /// Errors: the crime when it is no claim to a live block; nothing has changed.
-    pub(crate) fn free(&mut self, claim: Claim) -> Result<Counted, Crime> {
-        let (kind, entry) = self.validate(claim)?;
-        self.arenas[kind.index()].free(entry.spot);
-        Ok(Counted { block: self.block(kind, entry), tag: entry.tag })
+    /// Errors: [`NoMemory`]; nothing has changed.
+    pub(crate) fn take_run(
+        &mut self,
+        pages: &Pages,
+        bin: usize,
+        stripe: usize,
+        bytes: u64,
+        alignment: u32,
+        source: &impl PageSource,
+    ) -> Result<Entry, NoMemory> {
+        let (class, number) = (bin % self.classes.count(), bin / self.classes.count());
+        let allowance = self.allowance(pages, number);
+        let (arena, mut ground) = self.arena(pages, number, allowance, stripe);
+        arena.take_large(&mut ground, class, bytes, alignment, source)
     }
 
-    /// What lies at an address.
-    pub(crate) fn find(&self, address: VirtualAddress) -> Place {
-        for arena in &self.arenas {
-            if let Some((page, offset)) = arena.page_of(address) {
-                return match arena.find(page, offset) {
-                    Some(entry) if entry.live => Place::Live(self.block(arena.kind, entry)),
-                    Some(entry) => Place::Freed(self.block(arena.kind, entry)),
-                    None => Place::Unused(arena.kind),
-                };
+    /// Takes free blocks of a bin back: into the depot while it has room, then to where they came from.
+    pub(crate) fn take_back(&mut self, pages: &Pages, bin: usize, drain: impl FnOnce(&mut dyn FnMut(Entry))) {
+        let mut home = [Entry::NONE; MAGAZINE_LIMIT];
+        let mut count = 0;
+        drain(&mut |entry| {
+            if !self.depot.push(bin, entry) {
+                home[count] = entry;
+                count += 1;
+            }
+        });
+        self.take_home(pages, bin, home[..count].iter().copied());
+    }
+
+    /// Empties the depot of a bin.
+    pub(crate) fn empty_depot(&mut self, pages: &Pages, bin: usize) {
+        while let Some(entry) = self.depot.pop(bin) {
+            self.take_home(pages, bin, [entry].into_iter());
+        }
+    }
+
+    /// Takes free blocks of a bin back to their pages, or ends their runs.
+    pub(crate) fn take_home(&mut self, pages: &Pages, bin: usize, entries: impl Iterator<Item = Entry>) {
+        let (class, number) = (bin % self.classes.count(), bin / self.classes.count());
+        let small = class < self.classes.small_count();
+        let span = pages.span(number);
+        let (arena, mut ground) = self.arena(pages, number, Allowance::default(), 0);
+        for entry in entries {
+            let page = ((entry.address().0 - span.base.0) / PAGE_SIZE.0) as u32;
+            if small {
+                arena.return_small(&mut ground, page, entry.slot as usize);
+            } else {
+                arena.return_large(&mut ground, page);
             }
         }
-        let in_metadata =
-            address.offset_from(self.metadata_base).is_some_and(|offset| offset < self.metadata_size);
-        if in_metadata { Place::Metadata } else { Place::Outside }
     }
 
-    /// The pages of one kind.
-    pub(crate) fn usage(&self, kind: PoolKind) -> Usage {
-        let arena = &self.arenas[kind.index()];
-        Usage { in_use: arena.map.in_use(), committed: arena.map.committed(), limit: arena.region.limit }
+    /// Changes a live huge block's bytes where it is; whether that could be done.
+    pub(crate) fn resize(
+        &mut self,
+        pages: &Pages,
+        number: usize,
+        page: u32,
+        size: u64,
+        source: &impl PageSource,
+    ) -> bool {
+        let Some(bytes) = large::huge_bytes(size) else { return false };
+        let allowance = self.allowance(pages, number);
+        let (arena, mut ground) = self.arena(pages, number, allowance, 0);
+        arena.resize_large(&mut ground, page, bytes, source)
     }
 
-    /// The block that an entry of `kind`'s arena describes.
-    pub(crate) fn block(&self, kind: PoolKind, entry: Entry) -> Block {
-        Block { address: entry.address, size: entry.size, kind, tag: self.tags.tag(entry.tag) }
+    /// Every arena.
+    pub(crate) fn arenas(&self) -> impl Iterator<Item = &Arena> {
+        self.arenas.iter().flatten()
     }
 
-    fn validate(&self, claim: Claim) -> Result<(PoolKind, Entry), Crime> {
-        let address = claim.address;
-        if address == VirtualAddress::NULL {
-            return Err(Crime::Null);
+    /// The arena with this number.
+    pub(crate) fn arena_at(&self, number: usize) -> &Arena {
+        self.arenas[number].as_ref().expect("numbers come from spans")
+    }
+
+    /// The depot.
+    pub(crate) fn depot(&self) -> &Depot {
+        &self.depot
+    }
+
+    /// The pages of one kind: in use, and committed.
+    pub(crate) fn usage(&self, kind: PoolKind) -> (PageCount, PageCount) {
+        let of_kind = self.arenas().filter(|arena| arena.kind == kind);
+        of_kind.fold((PageCount(0), PageCount(0)), |(in_use, committed), arena| {
+            (PageCount(in_use.0 + arena.in_use().0), PageCount(committed.0 + arena.committed))
+        })
+    }
+
+    /// The most pages of one kind that may be in use.
+    pub(crate) fn limit(&self, kind: PoolKind) -> PageCount {
+        self.limits[kind.index()]
+    }
+
+    /// The dirty pages that nobody needed since this was last asked, less `reserve`, if that is long enough ago.
+    pub(crate) fn idle_pages(&mut self, now: u64, period: u64, reserve: u64) -> u64 {
+        if now.wrapping_sub(self.looked) < period {
+            return 0;
         }
-        if address < self.system_space_start {
-            return Err(Crime::User { system_space_start: self.system_space_start });
+        self.looked = now;
+        let mut idle = 0;
+        for arena in self.arenas.iter_mut().flatten() {
+            idle += arena.idle_dirty;
+            arena.idle_dirty = arena.runs.free(Sort::Dirty).0;
         }
-        let located = self.arenas.iter().find_map(|arena| Some((arena, arena.page_of(address)?)));
-        let Some((arena, (page, offset))) = located else {
-            return Err(if self.find(address) == Place::Metadata { Crime::Metadata } else { Crime::Outside });
+        idle.saturating_sub(reserve)
+    }
+
+    /// Takes dirty runs, the longest first, at most `most` pages, to be given back to the page source.
+    pub(crate) fn begin_leaving(&mut self, pages: &Pages, most: u64) -> Option<Leaving> {
+        let arena = self.arenas.iter_mut().flatten().find(|arena| arena.runs.free(Sort::Dirty).0 > 0)?;
+        let descriptors = pages.of(arena.number);
+        let mut left = most;
+        let mut leaving =
+            Leaving { arena: arena.number, runs: [Run { first: 0, pages: 0 }; BATCH], count: 0 };
+        while leaving.count < BATCH && left > 0 {
+            let limit = u32::try_from(left).unwrap_or(u32::MAX);
+            let Some(run) = arena.runs.take_dirty(descriptors, limit) else { break };
+            leaving.runs[leaving.count] = run;
+            leaving.count += 1;
+            left -= u64::from(run.pages);
+        }
+        arena.idle_dirty = arena.idle_dirty.min(arena.runs.free(Sort::Dirty).0);
+        (leaving.count > 0).then_some(leaving)
+    }
+
+    /// Makes runs free again that were on their way back, clean if the source has taken them.
+    pub(crate) fn end_leaving(&mut self, pages: &Pages, leaving: &Leaving, taken: bool) {
+        let arena = self.arenas[leaving.arena].as_mut().expect("numbers come from spans");
+        let descriptors = pages.of(leaving.arena);
+        for &run in &leaving.runs[..leaving.count] {
+            arena.runs.give_back(descriptors, run, if taken { Sort::Clean } else { Sort::Dirty });
+            if taken {
+                arena.committed -= u64::from(run.pages);
+            }
+        }
+    }
+
+    /// How many pages of an arena's kind may still be taken.
+    fn allowance(&self, pages: &Pages, number: usize) -> Allowance {
+        let kind = pages.span(number).kind;
+        let (limit, (in_use, committed)) = (self.limit(kind).0, self.usage(kind));
+        Allowance { pages: limit.saturating_sub(in_use.0), clean: limit.saturating_sub(committed.0) }
+    }
+
+    /// An arena, and what it needs of the rest.
+    fn arena<'a>(
+        &'a mut self,
+        pages: &'a Pages,
+        number: usize,
+        allowance: Allowance,
+        stripe: usize,
+    ) -> (&'a mut Arena, Ground<'a>) {
+        let arena = self.arenas[number].as_mut().expect("numbers come from spans");
+        let ground = Ground {
+            pages,
+            classes: self.classes,
+            areas: &mut self.areas,
+            tail: self.tail,
+            allowance,
+            stripe,
         };
-        if !arena.map.is_committed(page) {
-            return Err(Crime::Uncommitted { kind: arena.kind });
-        }
-        let entry =
-            arena.find(page, offset).ok_or(Crime::NoBlock { region: arena.region, kind: arena.kind })?;
-        let block = self.block(arena.kind, entry);
-        match (entry.live, entry.address == address) {
-            (true, true)
-                if entry.tag != TagIndex::OVERFLOW && claim.tag.is_some_and(|tag| tag != block.tag) =>
-            {
-                Err(Crime::WrongTag { block })
-            }
-            (true, true) => Ok((arena.kind, entry)),
-            (true, false) => Err(Crime::Interior { block }),
-            (false, true) => Err(Crime::DoubleFree { block }),
-            (false, false) => Err(Crime::NoBlock { region: arena.region, kind: arena.kind }),
-        }
+        (arena, ground)
     }
 }

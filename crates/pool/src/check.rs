@@ -1,43 +1,48 @@
 //! The consistency checker: every invariant of the metadata, run.
 //!
-//! It reads metadata only, never a block, so whatever callers write into their blocks leaves it true. It is linear in
-//! the committed pages and the known tags.
+//! It reads metadata only, never a block, so whatever callers write into their blocks leaves it true. It writes one bit
+//! of slots, to see that every block that is not live is in exactly one place. It is linear in the pages in use, their
+//! blocks and the known tags.
 
-use crate::TailModel;
-use crate::arena::{Arena, Spot, record_index};
-use crate::bitmap;
+use crate::arena::{Arena, Chain, MAIN, REST, list};
 use crate::central::Central;
-use crate::class::SizeClass;
-use crate::descriptor::{Descriptor, Node, Page, Side};
-use crate::geometry::{BLOCKS_PER_PAGE, GEOMETRY, PAGE};
-use crate::shard::Shards;
-use crate::slab::Lists;
+use crate::class::Classes;
+use crate::descriptor::State;
+use crate::geometry::PAGE;
+use crate::pages::{Pages, Table};
+use crate::runs::Sort;
+use crate::shard::{Entry, Shards};
+use crate::slab;
+use crate::slot;
+use crate::slots::{self, STRIPES};
+use crate::snapshot::Snapshot;
+use crate::sync::{AtomicU16, Ordering};
 use crate::tag_table::{TagIndex, TagTable};
 use core::fmt;
-use ntpool_types::{Bytes, PoolKind, VirtualAddress};
+use ntpool_types::{PoolKind, VirtualAddress};
 
 /// An invariant that can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invariant {
-    /// The bitmap of free pages agrees with its counts, and no more is committed than may be.
-    PageMap,
-    /// A page is in use exactly while it holds a live block.
+    /// Every page is in one free run or taken, and runs are in the bins of their lengths.
+    PageHeap,
+    /// A cut page holds a block that is live, in a magazine, in the depot or in quarantine.
     PageUse,
     /// A page is cut as its class and start demand.
     Cut,
-    /// Every live block is known, every known block exists, and parts count their live blocks.
+    /// Every block is live, or in one magazine, the depot or quarantine, or in its page's bitmap: in one of them.
     BlockSets,
     /// A block is no larger than its place, and its tag is known.
     Record,
-    /// Every page of a live large block names the block's first page, and is cut where the block ends.
+    /// A large block's pages name it, and its last one says where it ends.
     Large,
-    /// A tail is idle exactly while its large block is live and nothing is in the tail.
+    /// A tail is idle exactly while its large block is live and nothing is cut from the tail.
     IdleTail,
-    /// Every part with a free block is in the list of its class, once, and no other is.
+    /// Every page with a free block is in the list of its class, once, and no other is.
     List,
     /// Every known tag is found in the table of tags, and no other is.
     TagTable,
-    /// The counters' sums are the number and the bytes of the live blocks.
+    /// The counts of tags are the number and the bytes of the live blocks.
     Counters,
 }
 
@@ -53,14 +58,14 @@ pub struct Inconsistency {
 impl fmt::Display for Inconsistency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.invariant {
-            Invariant::PageMap => "the map of free pages contradicts itself",
-            Invariant::PageUse => "a page is in use without a live block, or free with one",
+            Invariant::PageHeap => "the page heap contradicts itself",
+            Invariant::PageUse => "a page is in use without a block",
             Invariant::Cut => "a page is not cut as its class demands",
-            Invariant::BlockSets => "a page's sets of live and known blocks contradict its counts",
+            Invariant::BlockSets => "a block is in no place or in two: live, magazine, depot, bitmap",
             Invariant::Record => "a block's record does not fit its place or names no tag",
             Invariant::Large => "a large block's pages do not name it",
             Invariant::IdleTail => "a tail is marked idle and is not, or the other way round",
-            Invariant::List => "the lists of parts with free blocks contradict the pages",
+            Invariant::List => "the lists of pages with free blocks contradict the pages",
             Invariant::TagTable => "the table of tags contradicts itself",
             Invariant::Counters => "the counters of tags contradict the live blocks",
         };
@@ -75,178 +80,299 @@ fn demand(holds: bool, invariant: Invariant, address: VirtualAddress) -> Result<
     if holds { Ok(()) } else { Err(Inconsistency { invariant, address }) }
 }
 
-/// What a walk over an arena adds up.
+/// What the checks of one pool need.
+struct Checker<'a> {
+    central: &'a Central,
+    pages: &'a Pages,
+    tags: &'a TagTable,
+    slack: &'a [AtomicU16],
+    classes: &'static Classes,
+}
+
+/// What a walk over an arena's pages adds up.
 #[derive(Default)]
 struct Seen {
-    blocks: u64,
-    bytes: u64,
-    listed_parts: usize,
-    idle_tails: usize,
+    partial: usize,
+    rests: usize,
+    tails: usize,
+    free: [u64; 2],
+    runs: [usize; 2],
 }
 
-/// Checks every invariant.
-pub(crate) fn check(central: &Central, shards: &Shards) -> Result<(), Inconsistency> {
-    demand(central.tags.is_consistent(), Invariant::TagTable, VirtualAddress::NULL)?;
-    for arena in &central.arenas {
-        let base = arena.region.base;
-        demand(arena.map.is_consistent(), Invariant::PageMap, base)?;
-        let mut seen = Seen::default();
-        for page in (0..arena.map.committed().0 as u32).map(Page) {
-            check_page(arena, page, &central.tags, &mut seen)?;
-        }
-        let listed = |node: Node, class| {
-            let descriptor = &arena.descriptors[node.page().index()];
-            descriptor.part(node.side()).class == class && is_listed(arena, node.page(), node.side())
-        };
-        check_lists(arena, &arena.partial, seen.listed_parts, listed)?;
-        let idle = |node: Node, class| {
-            let descriptor = &arena.descriptors[node.page().index()];
-            descriptor.idle_tail && descriptor.room_class() == Some(class) && node.side() == Side::Main
-        };
-        check_lists(arena, &arena.tails, seen.idle_tails, idle)?;
-        check_counters(&central.tags, shards, arena.kind, &seen)?;
-    }
-    Ok(())
-}
-
-fn check_page(arena: &Arena, page: Page, tags: &TagTable, seen: &mut Seen) -> Result<(), Inconsistency> {
-    let address = arena.address(page, 0);
-    let descriptor = &arena.descriptors[page.index()];
-    check_parts(descriptor, address)?;
-    check_records(arena, page, tags, seen)?;
-    let large = arena.has_live_large(page);
-    let small = descriptor.live_count() > 0;
-    demand(arena.map.is_free(page) != (large || small), Invariant::PageUse, address)?;
-    let room = descriptor.room_class().is_some();
-    demand(descriptor.idle_tail == (large && room && !small), Invariant::IdleTail, address)?;
-    seen.idle_tails += usize::from(descriptor.idle_tail);
-    seen.listed_parts +=
-        [Side::Main, Side::Rest].iter().filter(|&&side| is_listed(arena, page, side)).count();
-    if descriptor.large.live {
-        check_large(arena, page, tags)?;
-        seen.blocks += 1;
-        seen.bytes += descriptor.large.size;
-    }
-    Ok(())
-}
-
-/// Whether the part belongs into the list of its class.
-fn is_listed(arena: &Arena, page: Page, side: Side) -> bool {
-    let descriptor = &arena.descriptors[page.index()];
-    let part = descriptor.part(side);
-    !arena.map.is_free(page) && descriptor.live_count() > 0 && part.live < part.count
-}
-
-fn check_parts(descriptor: &Descriptor, address: VirtualAddress) -> Result<(), Inconsistency> {
-    let start = usize::from(descriptor.start);
-    demand(start.is_multiple_of(GEOMETRY.granule) && start <= PAGE, Invariant::Cut, address)?;
-    let (main, rest) = (descriptor.part(Side::Main), descriptor.part(Side::Rest));
-    if main.count > 0 {
-        let mut anew = Descriptor::taken_from(start);
-        anew.cut(main.class);
-        let same = |side| {
-            let (is, should) = (descriptor.part(side), anew.part(side));
-            is.count == should.count && is.class == should.class
-        };
-        demand(same(Side::Main) && same(Side::Rest), Invariant::Cut, address)?;
-    }
-    let (_, end) = descriptor.numbers(Side::Rest);
-    demand(end <= BLOCKS_PER_PAGE && (main.count > 0 || rest.count == 0), Invariant::Cut, address)?;
-    let subset = descriptor.live.iter().zip(&descriptor.known).all(|(live, known)| live & !known == 0);
-    let beyond = bitmap::first(&descriptor.known, end, BLOCKS_PER_PAGE, true);
-    demand(subset && beyond.is_none(), Invariant::BlockSets, address)?;
-    for side in [Side::Main, Side::Rest] {
-        let (from, to) = descriptor.numbers(side);
-        let live = bitmap::count(&descriptor.live, from, to);
-        demand(live == usize::from(descriptor.part(side).live), Invariant::BlockSets, address)?;
-    }
-    Ok(())
-}
-
-fn check_records(arena: &Arena, page: Page, tags: &TagTable, seen: &mut Seen) -> Result<(), Inconsistency> {
-    let descriptor = &arena.descriptors[page.index()];
-    let mut from = 0;
-    while let Some(number) = bitmap::first(&descriptor.live, from, BLOCKS_PER_PAGE, true) {
-        let record = arena.records[record_index(page, number)];
-        let room = descriptor.part(descriptor.side_of(number)).class.size();
-        let address = arena.address(page, descriptor.block_offset(number));
-        let fits = SizeClass::holding(usize::from(record.size)).is_some_and(|class| class.size() == room);
-        demand(fits && is_known(tags, record.tag), Invariant::Record, address)?;
-        seen.blocks += 1;
-        seen.bytes += u64::from(record.size);
-        from = number + 1;
-    }
-    Ok(())
-}
-
-fn is_known(tags: &TagTable, tag: TagIndex) -> bool {
-    tags.nth(tag.index()) == Some(tag)
-}
-
-fn check_large(arena: &Arena, head: Page, tags: &TagTable) -> Result<(), Inconsistency> {
-    let address = arena.address(head, 0);
-    let large = arena.descriptors[head.index()].large;
-    let size = Bytes(large.size);
-    demand(
-        arena.entry(Spot::Large(head)).is_some() && is_known(tags, large.tag),
-        Invariant::Record,
-        address,
-    )?;
-    demand(
-        large.pages > 1 && size.pages_rounded_up().0 == u64::from(large.pages),
-        Invariant::Large,
-        address,
-    )?;
-    for page in (0..large.pages).map(|count| head.plus(count)) {
-        let is_last = page.0 - head.0 == large.pages - 1;
-        let end =
-            if is_last && arena.tail == TailModel::Reuse { GEOMETRY.end_in_last_page(size) } else { PAGE };
-        let committed = arena.map.is_committed(page);
-        demand(committed && arena.large_of(page) == Some(head), Invariant::Large, address)?;
-        demand(usize::from(arena.descriptors[page.index()].start) == end, Invariant::Large, address)?;
-    }
-    Ok(())
-}
-
-/// Walks all lists: whether each node belongs there, names its neighbour, and none is missing.
-fn check_lists(
-    arena: &Arena,
-    lists: &Lists,
-    expected: usize,
-    belongs: impl Fn(Node, SizeClass) -> bool,
+/// Checks every invariant but that of the counters.
+pub(crate) fn check(
+    central: &Central,
+    pages: &Pages,
+    shards: &Shards,
+    tags: &TagTable,
+    slack: &[AtomicU16],
+    classes: &'static Classes,
 ) -> Result<(), Inconsistency> {
-    let mut found = 0;
-    for class in SizeClass::all() {
-        let mut previous = None;
-        let mut next = lists[class.index()];
-        while let Some(node) = next {
-            let address = arena.address(node.page(), 0);
-            demand(arena.map.is_committed(node.page()), Invariant::List, address)?;
-            let part = arena.descriptors[node.page().index()].part(node.side());
-            // Each node names the one before it, so none is met twice without this failing.
-            demand(belongs(node, class) && part.previous == previous, Invariant::List, address)?;
-            found += 1;
-            previous = Some(node);
-            next = part.next;
-        }
-    }
-    demand(found == expected, Invariant::List, arena.region.base)
+    demand(tags.is_consistent(), Invariant::TagTable, VirtualAddress::NULL)?;
+    let checker = Checker { central, pages, tags, slack, classes };
+    let marked = checker.each_kept(shards, |entry, bin| checker.mark(entry, bin));
+    let checked = marked.and_then(|()| central.arenas().try_for_each(|arena| checker.arena(arena)));
+    // The marks go again, whatever came out.
+    let unmarked = checker.each_kept(shards, |entry, _| {
+        slot::mark(pages.slot(entry.slot as usize), false);
+        Ok(())
+    });
+    checked.and(unmarked)
 }
 
-fn check_counters(
+/// Checks the sums of a fresh snapshot against the counters, with nobody running.
+pub(crate) fn check_counters(
+    snapshot: &Snapshot,
     tags: &TagTable,
     shards: &Shards,
-    kind: PoolKind,
-    seen: &Seen,
 ) -> Result<(), Inconsistency> {
-    let (mut blocks, mut bytes) = (0_u64, 0_u64);
-    for index in (0..).map_while(|place| tags.nth(place)) {
-        let sums = shards.sum(index, kind);
-        blocks = blocks.wrapping_add(sums.allocations).wrapping_sub(sums.frees);
-        bytes = bytes.wrapping_add(sums.bytes);
+    for tag in tags.indices() {
+        for kind in PoolKind::ALL {
+            let sums = snapshot.sums(kind, tag);
+            let exact = sums.allocations == shards.allocations(kind, tag) && sums.frees <= sums.allocations;
+            let empty = sums.allocations > sums.frees || sums.bytes == 0;
+            demand(exact && empty, Invariant::Counters, VirtualAddress::NULL)?;
+        }
     }
-    demand(blocks == seen.blocks && bytes == seen.bytes, Invariant::Counters, VirtualAddress::NULL)
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests;
+impl Checker<'_> {
+    /// Every block in a magazine, the depot or quarantine, with the bin it is kept under, if by bin.
+    fn each_kept(
+        &self,
+        shards: &Shards,
+        mut each: impl FnMut(Entry, Option<usize>) -> Result<(), Inconsistency>,
+    ) -> Result<(), Inconsistency> {
+        for bin in 0..self.pages.spans().len() * self.classes.count() {
+            for number in 0..shards.count() {
+                shards.shard(number).entries(bin).try_for_each(|entry| each(entry, Some(bin)))?;
+            }
+            self.central.depot().entries(bin).try_for_each(|entry| each(entry, Some(bin)))?;
+        }
+        (0..shards.count())
+            .try_for_each(|number| shards.shard(number).quarantined().try_for_each(|entry| each(entry, None)))
+    }
+
+    /// Marks a kept block: it is a block, of this bin, not live, and met once.
+    fn mark(&self, entry: Entry, bin: Option<usize>) -> Result<(), Inconsistency> {
+        let address = entry.address();
+        let spot = self.pages.locate(address).zip(self.pages.block_beginning_at(address));
+        let fits = spot.is_some_and(|(at, spot)| {
+            let of_bin = |bin| at.arena * self.classes.count() + spot.class == bin;
+            spot.slot as u64 == entry.slot && bin.is_none_or(of_bin)
+        });
+        demand(fits, Invariant::BlockSets, address)?;
+        let slot = self.pages.slot(entry.slot as usize);
+        demand(!slot::read(slot).is_live(), Invariant::BlockSets, address)?;
+        demand(!slot::mark(slot, true), Invariant::BlockSets, address)
+    }
+
+    fn arena(&self, arena: &Arena) -> Result<(), Inconsistency> {
+        let table = self.pages.of(arena.number);
+        let span = self.pages.span(arena.number);
+        let mut seen = Seen::default();
+        let mut page = 0;
+        while page < table.count() {
+            let address = span.address(page, 0);
+            demand(table.is_head(page), Invariant::PageHeap, address)?;
+            let length = self.head(arena, table, page, &mut seen)?;
+            let inside = (page + 1..page + length).take(4).all(|page| !table.is_head(page));
+            demand(inside && page + length <= table.count(), Invariant::PageHeap, address)?;
+            page += length;
+        }
+        for sort in [Sort::Dirty, Sort::Clean] {
+            let mut found = 0;
+            for (bin, run, before) in arena.runs.each_free(table, sort) {
+                let address = span.address(run.first, 0);
+                let link_fits = before == 0 || table[before as usize - 1].next() == run.first + 1;
+                let fits = arena.runs.is_bin_of(bin, run.pages, sort) && link_fits;
+                demand(fits && table.is_head(run.first), Invariant::PageHeap, address)?;
+                found += 1;
+            }
+            let sort_at = sort as usize;
+            let counted = found == seen.runs[sort_at] && arena.runs.free(sort).0 == seen.free[sort_at];
+            demand(counted, Invariant::PageHeap, span.base)?;
+        }
+        self.lists(arena, &seen)
+    }
+
+    /// Checks what begins at a page; how many pages it has.
+    fn head(
+        &self,
+        arena: &Arena,
+        table: Table<'_>,
+        page: u32,
+        seen: &mut Seen,
+    ) -> Result<u32, Inconsistency> {
+        let address = self.pages.span(arena.number).address(page, 0);
+        let descriptor = &table[page as usize];
+        match descriptor.state() {
+            state @ (State::Dirty | State::Clean) => {
+                let length = descriptor.rest_next();
+                let last = table.get(page + length.max(1) - 1);
+                let whole = length > 0
+                    && last.is_some_and(|last| last.state() == state && last.rest_previous() == length);
+                demand(whole, Invariant::PageHeap, address)?;
+                let next = table.get(page + length);
+                demand(next.is_none_or(|next| next.state() != state), Invariant::PageHeap, address)?;
+                let sort = usize::from(state == State::Clean);
+                seen.free[sort] += u64::from(length);
+                seen.runs[sort] += 1;
+                Ok(length)
+            }
+            State::Cut => {
+                self.cut(arena, table, page, seen)?;
+                Ok(1)
+            }
+            State::Large => self.large(arena, table, page, seen),
+            _ => {
+                demand(false, Invariant::PageUse, address)?;
+                Ok(1)
+            }
+        }
+    }
+
+    fn cut(&self, arena: &Arena, table: Table<'_>, page: u32, seen: &mut Seen) -> Result<(), Inconsistency> {
+        let span = self.pages.span(arena.number);
+        let address = span.address(page, 0);
+        let (descriptor, cut, classes) = (&table[page as usize], table.cut(page), self.classes);
+        let room = PAGE - cut.start();
+        let whole = cut.is_small(classes)
+            && cut.count(classes) > 0
+            && descriptor.area() >= slots::units(cut.blocks(classes));
+        demand(whole, Invariant::Cut, address)?;
+        let rest = room % classes.size(cut.class());
+        let rest_size = classes.size(cut.rest_class());
+        demand(rest == 0 || rest_size == rest, Invariant::Cut, address)?;
+        let mut free = 0;
+        let count = cut.count(classes);
+        for number in 0..cut.blocks(classes) {
+            let block = span.address(page, cut.block_offset(classes, number));
+            let word = slot::read(self.pages.slot(cut.slot(number)));
+            let in_bitmap = if number < count {
+                slab::bit(self.pages, classes, descriptor, cut, number)
+            } else {
+                descriptor.rest_free() != 0
+            };
+            let places = [word.is_live(), word.is_marked(), in_bitmap];
+            demand(places.iter().filter(|&&place| place).count() == 1, Invariant::BlockSets, block)?;
+            free += usize::from(in_bitmap && number < count);
+            if word.is_live() {
+                let place = classes.size(cut.class_of(classes, number));
+                self.record(cut.slot(number), place, word.tag(), block)?;
+            }
+        }
+        demand(free == descriptor.free(), Invariant::BlockSets, address)?;
+        let rest_free = rest > 0 && descriptor.rest_free() != 0;
+        demand(free < count || (rest > 0 && !rest_free), Invariant::PageUse, address)?;
+        seen.partial += usize::from(free > 0);
+        seen.rests += usize::from(rest_free);
+        Ok(())
+    }
+
+    fn large(
+        &self,
+        arena: &Arena,
+        table: Table<'_>,
+        page: u32,
+        seen: &mut Seen,
+    ) -> Result<u32, Inconsistency> {
+        let span = self.pages.span(arena.number);
+        let address = span.address(page, 0);
+        let (head, cut) = (&table[page as usize], table.cut(page));
+        let (length, bytes) = (head.rest_next(), head.bits());
+        let fits = length > 0
+            && bytes.div_ceil(PAGE as u64) == u64::from(length)
+            && !cut.is_small(self.classes)
+            && head.area() >= 1;
+        demand(fits, Invariant::Large, address)?;
+        let word = slot::read(self.pages.slot(cut.slot(0)));
+        demand(word.is_live() != word.is_marked(), Invariant::BlockSets, address)?;
+        if word.is_live() {
+            let most = bytes.min(usize::MAX as u64) as usize;
+            self.record(cut.slot(0), most, word.tag(), address)?;
+        }
+        if length > 1 {
+            let last = page + length - 1;
+            let descriptor = table.get(last).ok_or(Inconsistency { invariant: Invariant::Large, address })?;
+            let end = (bytes % PAGE as u64) as usize;
+            demand(end == 0 || table.cut(last).start() == end, Invariant::Large, address)?;
+            match descriptor.state() {
+                State::Cut => {
+                    demand(end > 0, Invariant::Large, address)?;
+                    self.cut(arena, table, last, seen)?;
+                }
+                State::IdleTail => {
+                    demand(end > 0, Invariant::IdleTail, address)?;
+                    seen.tails += 1;
+                }
+                state => demand(state == State::NoTail, Invariant::Large, address)?,
+            }
+        }
+        Ok(length)
+    }
+
+    fn record(
+        &self,
+        slot: usize,
+        place: usize,
+        tag: u16,
+        block: VirtualAddress,
+    ) -> Result<(), Inconsistency> {
+        let slack = self.slack.get(slot).map_or(0, |slack| slack.load(Ordering::Relaxed));
+        let known = self.tags.indices().nth(usize::from(tag)) == Some(TagIndex::named(tag));
+        demand(usize::from(slack) <= place && known, Invariant::Record, block)
+    }
+
+    /// Walks all lists: whether each page belongs there, names its neighbour, and none is missing.
+    fn lists(&self, arena: &Arena, seen: &Seen) -> Result<(), Inconsistency> {
+        let table = self.pages.of(arena.number);
+        let span = self.pages.span(arena.number);
+        let mut found = [0; 3];
+        let is_cut = |page: u32| table[page as usize].state() == State::Cut;
+        let mut walked = Ok(());
+        for (stripe, class) in
+            (0..STRIPES).flat_map(|stripe| (0..self.classes.small_count()).map(move |class| (stripe, class)))
+        {
+            let is_own = |page: u32| table[page as usize].stripe() == stripe;
+            walked = walked.and(walk(table, arena.partial[list(stripe, class)], MAIN, |page| {
+                found[0] += 1;
+                let is_partial = table.cut(page).class() == class && table[page as usize].free() > 0;
+                is_cut(page) && is_own(page) && is_partial
+            }));
+            walked = walked.and(walk(table, arena.rests[list(stripe, class)], REST, |page| {
+                found[1] += 1;
+                let cut = table.cut(page);
+                let is_rest = cut.has_rest(self.classes) && table[page as usize].rest_free() != 0;
+                is_cut(page) && is_own(page) && cut.rest_class() == class && is_rest
+            }));
+        }
+        for class in 0..self.classes.small_count() {
+            walked = walked.and(walk(table, arena.tails[class], MAIN, |page| {
+                found[2] += 1;
+                let fitting = self.classes.fitting(PAGE - table.cut(page).start());
+                table[page as usize].state() == State::IdleTail && fitting == Some(class)
+            }));
+        }
+        walked
+            .map_err(|page| Inconsistency { invariant: Invariant::List, address: span.address(page, 0) })?;
+        demand(found == [seen.partial, seen.rests, seen.tails], Invariant::List, span.base)
+    }
+}
+
+/// Walks a list; the page where it is none.
+fn walk(table: Table<'_>, first: u32, chain: Chain, mut belongs: impl FnMut(u32) -> bool) -> Result<(), u32> {
+    let (mut link, mut before) = (first, 0);
+    while link != 0 {
+        let page = link - 1;
+        let descriptor = table.get(page).ok_or(page)?;
+        // Each page names the one before it, so none is met twice without this failing.
+        if !belongs(page) || (chain.previous)(descriptor) != before {
+            return Err(page);
+        }
+        before = link;
+        link = (chain.next)(descriptor);
+    }
+    Ok(())
+}

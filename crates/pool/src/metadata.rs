@@ -9,6 +9,8 @@
 #![expect(unsafe_code, reason = "turns the reservation's bytes into typed slices")]
 
 use crate::MetadataReservation;
+use crate::descriptor::Descriptor;
+use crate::sync::{AtomicU16, AtomicU32, AtomicU64};
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
@@ -24,19 +26,18 @@ const ALIGNMENT: u64 = 64;
 /// 2. Dropping a value does nothing.
 pub(crate) unsafe trait ZeroIsValid {}
 
-// SAFETY: 1. zero is a u16; 2. integers have no drop.
-unsafe impl ZeroIsValid for u16 {}
 // SAFETY: 1. zero is a u32; 2. integers have no drop.
 unsafe impl ZeroIsValid for u32 {}
 // SAFETY: 1. zero is a u64; 2. integers have no drop.
 unsafe impl ZeroIsValid for u64 {}
-// SAFETY: 1. every field is an integer, a bool (false is 0) or an Option of a NonZeroU32 (None is 0), or a struct or
-// array of such; 2. none of them has a drop.
-unsafe impl ZeroIsValid for crate::descriptor::Descriptor {}
-// SAFETY: 1. both fields are integers; 2. integers have no drop.
-unsafe impl ZeroIsValid for crate::descriptor::Record {}
-// SAFETY: 1. every field is an AtomicU64, laid out as a u64; 2. atomics have no drop.
-unsafe impl ZeroIsValid for crate::shard::Counters {}
+// SAFETY: 1. an AtomicU16 is laid out as a u16; 2. atomics have no drop.
+unsafe impl ZeroIsValid for AtomicU16 {}
+// SAFETY: 1. an AtomicU32 is laid out as a u32; 2. atomics have no drop.
+unsafe impl ZeroIsValid for AtomicU32 {}
+// SAFETY: 1. an AtomicU64 is laid out as a u64; 2. atomics have no drop.
+unsafe impl ZeroIsValid for AtomicU64 {}
+// SAFETY: 1. every field is an atomic integer or an array of such; 2. atomics have no drop.
+unsafe impl ZeroIsValid for Descriptor {}
 
 /// The sum of what a set of arrays needs; nothing when it does not fit 64 bits.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +114,8 @@ impl<T> Deref for Array<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
+        #[cfg(all(test, not(loom)))]
+        crate::steps::step();
         // SAFETY: the invariant of `first`: the carver took the bytes for this array alone, aligned (its arrays begin
         // at multiples of ALIGNMENT from a page-aligned base) and zero, which is a value of T; they stay usable while
         // the array lives, as the maker of the carver promised. The borrow of self keeps writers out.
@@ -122,12 +125,27 @@ impl<T> Deref for Array<T> {
 
 impl<T> DerefMut for Array<T> {
     fn deref_mut(&mut self) -> &mut [T] {
+        #[cfg(all(test, not(loom)))]
+        crate::steps::step();
         // SAFETY: as for `deref`; the unique borrow of self keeps everybody else out.
         unsafe { core::slice::from_raw_parts_mut(self.first.as_ptr(), self.count) }
     }
 }
 
 const _: () = assert!(PAGE_SIZE.0.is_multiple_of(ALIGNMENT));
+
+impl<T> Array<T> {
+    /// The element at `index`, which the caller has kept below the length; only builds for tests check that again.
+    ///
+    /// # Safety
+    /// 1. `index` is below the array's length.
+    #[inline(always)]
+    pub(crate) unsafe fn at_unchecked(&self, index: usize) -> &T {
+        debug_assert!(index < self.count, "{index} of {}", self.count);
+        // SAFETY: the caller's promise, and as for `deref`.
+        unsafe { &*self.first.as_ptr().add(index) }
+    }
+}
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -151,10 +169,11 @@ pub(crate) mod tests {
 
     #[test]
     fn arrays_take_what_was_tallied_and_begin_at_cache_lines() {
-        let size = Tally::new().and::<u16>(3).and::<u64>(0).and::<u32>(17).pages();
+        let size = Tally::new().and::<AtomicU16>(3).and::<u64>(0).and::<u32>(17).pages();
         assert_eq!(size, Some(PAGE_SIZE));
         let mut carver = fresh(PAGE_SIZE);
-        let (three, none, many) = (carver.carve::<u16>(3), carver.carve::<u64>(0), carver.carve::<u32>(17));
+        let (three, none, many) =
+            (carver.carve::<AtomicU16>(3), carver.carve::<u64>(0), carver.carve::<u32>(17));
         assert_eq!((three.len(), none.len(), many.len()), (3, 0, 17));
         assert_eq!(many.as_ptr().addr() - three.as_ptr().addr(), 64);
         assert_eq!(carver.left, PAGE_SIZE.0 - 64 - 128);

@@ -1,160 +1,340 @@
-//! Small blocks: pages, and tails of large blocks, cut into blocks of one class.
+//! Small blocks: pages, and tails of large blocks, cut into blocks of one class and what they leave.
 //!
-//! A request takes, in this order: a free block of its class in a page already cut; an idle tail, the smallest that
-//! has room; a fresh page. A page without a live block goes back to the page map, a tail without one becomes idle.
+//! A request takes, in this order: the rest of a page cut for a larger class; a free block of its class in a page already
+//! cut; an idle tail, the smallest that has room; a fresh page. A page without a block goes back to the page heap, a tail
+//! without one becomes idle.
 //!
 //! # Invariants
-//! - A part of a cut page is in `partial` under its class exactly while it has a free block and its page a live one.
-//! - A tail is in `tails` exactly while the large block before it is live and it has room but no live block.
+//! - A cut page is in `partial` under its stripe and class exactly while it has a free main block, and in `rests` under
+//!   its stripe and its rest's class exactly while that is free.
+//! - A tail is in `tails` exactly while the large block before it is live and nothing is cut from it.
+//! - Bitmaps have a bit for each main block that is neither live nor in a magazine, a depot or a quarantine.
 
-use crate::arena::{Arena, record_index};
-use crate::bitmap;
-use crate::class::{CLASS_COUNT, SizeClass};
-use crate::descriptor::{Descriptor, Node, Page, Record, Side};
-use crate::tag_table::TagIndex;
-use crate::{NoMemory, PageSource};
-use ntpool_types::{PageCount, VirtualAddress};
+use crate::arena::{Arena, Ground, MAIN, REST, list};
+use crate::class::Classes;
+use crate::cut::Cut;
+use crate::descriptor::{Descriptor, State};
+use crate::geometry::PAGE;
+use crate::pages::{Pages, Table};
+use crate::runs::Run;
+use crate::shard::Entry;
+use crate::slot;
+use crate::slots::{self, BITS_PER_WORD, STRIPES, UNIT};
+use crate::sync::Ordering;
+use crate::{NoMemory, PageSource, TailModel};
 
-/// Lists of parts, by class: each the first of a chain through the parts' neighbours.
-pub(crate) type Lists = [Option<Node>; CLASS_COUNT];
+/// How many pages with free blocks of a class another stripe must have for one to be taken over while memory is left.
+///
+/// With fewer, what two processors write would lie in one page; with more, pages would stay partly filled for long.
+const STOLEN_FROM: usize = 4;
 
 impl Arena {
-    /// Takes a block of `class` for `size` bytes.
+    /// Takes one to `most` blocks of `class` for a magazine.
     ///
-    /// Errors: [`NoMemory`] when no page is left; nothing has changed.
-    pub(crate) fn allocate_small(
+    /// Steps: one for each block, and a bounded number beside. Errors: [`NoMemory`] when no page is left; nothing has
+    /// changed.
+    pub(crate) fn take_small(
         &mut self,
-        class: SizeClass,
-        size: u16,
-        tag: TagIndex,
+        ground: &mut Ground<'_>,
+        class: usize,
+        most: usize,
         source: &impl PageSource,
-    ) -> Result<VirtualAddress, NoMemory> {
-        let node = match self.partial[class.index()] {
-            Some(node) => node,
-            None => self.cut_for(class, source)?,
+        mut each: impl FnMut(Entry),
+    ) -> Result<usize, NoMemory> {
+        let mut taken = 0;
+        let stripe = ground.stripe;
+        while taken < most {
+            let descriptors = ground.pages.of(self.number);
+            if let Some(page) = self.rests[list(stripe, class)].checked_sub(1) {
+                REST.unlink(&mut self.rests[list(stripe, class)], descriptors, page);
+                descriptors[page as usize].set_rest_free(0);
+                let cut = descriptors.cut(page);
+                each(self.entry(ground, page, cut, cut.count(ground.classes)));
+                taken += 1;
+            } else if let Some(page) = self.partial[list(stripe, class)].checked_sub(1) {
+                taken += self.take_main(ground, class, page, most - taken, &mut each);
+            } else if taken > 0 {
+                break;
+            } else if !self.take_over(ground, class, STOLEN_FROM) {
+                match self.cut_for(ground, class, source) {
+                    Err(NoMemory) if !self.take_over(ground, class, 1) => return Err(NoMemory),
+                    _ => {}
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Takes a page with free blocks of `class` over from a stripe that has `least` of them or more; whether one had.
+    fn take_over(&mut self, ground: &Ground<'_>, class: usize, least: usize) -> bool {
+        let descriptors = ground.pages.of(self.number);
+        for other in (0..STRIPES).filter(|&other| other != ground.stripe) {
+            for (chain, mains) in [(MAIN, true), (REST, false)] {
+                let lists = if mains { &mut self.partial } else { &mut self.rests };
+                let from = &mut lists[list(other, class)];
+                let mut link = *from;
+                for _ in 1..least {
+                    link = link.checked_sub(1).map_or(0, |page| (chain.next)(&descriptors[page as usize]));
+                }
+                if let Some(page) = link.checked_sub(1) {
+                    self.change_stripe(ground, page);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Moves a cut page to the lists of the stripe that the request comes from. Its area stays where it is.
+    fn change_stripe(&mut self, ground: &Ground<'_>, page: u32) {
+        let descriptors = ground.pages.of(self.number);
+        let (descriptor, cut) = (&descriptors[page as usize], descriptors.cut(page));
+        let (from, to) = (descriptor.stripe(), ground.stripe);
+        if descriptor.free() > 0 {
+            MAIN.unlink(&mut self.partial[list(from, cut.class())], descriptors, page);
+            MAIN.link(&mut self.partial[list(to, cut.class())], descriptors, page);
+        }
+        if cut.has_rest(ground.classes) && descriptor.rest_free() != 0 {
+            REST.unlink(&mut self.rests[list(from, cut.rest_class())], descriptors, page);
+            REST.link(&mut self.rests[list(to, cut.rest_class())], descriptors, page);
+        }
+        descriptor.set_stripe(to);
+    }
+
+    /// Takes back the block with this slot, which was handed to a magazine.
+    #[inline]
+    pub(crate) fn return_small(&mut self, ground: &mut Ground<'_>, page: u32, slot: usize) {
+        let descriptors = ground.pages.of(self.number);
+        let descriptor = &descriptors[page as usize];
+        let cut = descriptors.cut(page);
+        let (number, count) = (slot - cut.slot(0), cut.count(ground.classes));
+        let free = if number == count {
+            descriptor.set_rest_free(1);
+            REST.link(&mut self.rests[list(descriptor.stripe(), cut.rest_class())], descriptors, page);
+            descriptor.free()
+        } else {
+            set_bit(ground, descriptor, cut, number);
+            let free = descriptor.free() + 1;
+            descriptor.set_free(free);
+            if free == 1 {
+                MAIN.link(&mut self.partial[list(descriptor.stripe(), cut.class())], descriptors, page);
+            }
+            free
         };
-        let number = self.take_block(node);
-        let page = node.page();
-        self.records[record_index(page, number)] = Record { tag, size };
-        Ok(self.address(page, self.descriptors[page.index()].block_offset(number)))
-    }
-
-    /// Ends a live small block.
-    pub(crate) fn free_small(&mut self, page: Page, number: usize) {
-        let descriptor = &mut self.descriptors[page.index()];
-        let side = descriptor.side_of(number);
-        bitmap::set(&mut descriptor.live, number, false);
-        let part = descriptor.part_mut(side);
-        let was_full = part.live == part.count;
-        part.live -= 1;
-        if was_full {
-            self.link_part(Node::new(page, side));
-        }
-        if self.descriptors[page.index()].live_count() == 0 {
-            self.retire(page);
+        if free == count && (descriptor.rest_free() != 0 || !cut.has_rest(ground.classes)) {
+            self.retire(ground, page, cut);
         }
     }
 
-    /// Lists the room from `start` on as an idle tail, if there is any.
-    pub(crate) fn offer_tail(&mut self, page: Page) {
-        if let Some(class) = self.descriptors[page.index()].room_class() {
-            link(&mut self.tails, &mut self.descriptors, class, Node::new(page, Side::Main));
-            self.descriptors[page.index()].idle_tail = true;
+    /// Lists what a large block leaves of its last page as an idle tail, if anything.
+    pub(crate) fn offer_tail(&mut self, ground: &Ground<'_>, page: u32) {
+        let descriptors = ground.pages.of(self.number);
+        match tail_class(ground, descriptors.cut(page)) {
+            Some(class) => {
+                descriptors[page as usize].set_state(State::IdleTail);
+                MAIN.link(&mut self.tails[class], descriptors, page);
+            }
+            None => descriptors[page as usize].set_state(State::NoTail),
         }
     }
 
     /// Takes an idle tail off its list.
-    pub(crate) fn withdraw_tail(&mut self, page: Page) {
-        let descriptor = &mut self.descriptors[page.index()];
-        descriptor.idle_tail = false;
-        let class = descriptor.room_class().expect("an idle tail has room");
-        unlink(&mut self.tails, &mut self.descriptors, class, Node::new(page, Side::Main));
+    pub(crate) fn withdraw_tail(&mut self, ground: &Ground<'_>, page: u32) {
+        let descriptors = ground.pages.of(self.number);
+        let class = tail_class(ground, descriptors.cut(page)).expect("an idle tail has room");
+        MAIN.unlink(&mut self.tails[class], descriptors, page);
     }
 
-    /// Cuts an idle tail or a fresh page for `class`; its main part.
-    fn cut_for(&mut self, class: SizeClass, source: &impl PageSource) -> Result<Node, NoMemory> {
-        let page = match self.tails[class.index()..].iter().flatten().next() {
-            Some(tail) => {
-                let page = tail.page();
-                self.withdraw_tail(page);
-                page
-            }
-            None => {
-                let page = self.take_pages(PageCount(1), source)?;
-                self.descriptors[page.index()] = Descriptor::taken_from(0);
-                page
-            }
-        };
-        self.descriptors[page.index()].cut(class);
-        let main = Node::new(page, Side::Main);
-        self.link_part(main);
-        if self.descriptors[page.index()].part(Side::Rest).count > 0 {
-            self.link_part(Node::new(page, Side::Rest));
+    /// Cuts an idle tail or a fresh page for `class`.
+    fn cut_for(
+        &mut self,
+        ground: &mut Ground<'_>,
+        class: usize,
+        source: &impl PageSource,
+    ) -> Result<(), NoMemory> {
+        let descriptors = ground.pages.of(self.number);
+        let tail = self.tails[class..ground.classes.small_count()].iter().find(|&&first| first != 0);
+        if let Some(page) = tail.map(|first| first - 1) {
+            let start = descriptors.cut(page).start();
+            let unit = area_for(ground, descriptors, page, class, PAGE - start)?;
+            self.withdraw_tail(ground, page);
+            self.cut(ground, page, class, unit, start, false);
+            return Ok(());
         }
-        Ok(main)
+        let (run, zero) = self.take_pages(ground, 1, 1, source)?;
+        let unit = area_for(ground, descriptors, run.first, class, PAGE).inspect_err(|_| {
+            self.give_back_pages(descriptors, run);
+        })?;
+        self.cut(ground, run.first, class, unit, 0, zero);
+        Ok(())
     }
 
-    /// Makes the part's first free block live; its number.
-    fn take_block(&mut self, node: Node) -> usize {
-        let descriptor = &mut self.descriptors[node.page().index()];
-        let (from, to) = descriptor.numbers(node.side());
-        let number =
-            bitmap::first(&descriptor.live, from, to, false).expect("a listed part has a free block");
-        bitmap::set(&mut descriptor.live, number, true);
-        bitmap::set(&mut descriptor.known, number, true);
-        let part = descriptor.part_mut(node.side());
-        part.live += 1;
-        if part.live == part.count {
-            self.unlink_part(node);
+    /// Cuts a page from its start on.
+    fn cut(&mut self, ground: &Ground<'_>, page: u32, class: usize, unit: u32, start: usize, zero: bool) {
+        let descriptors = ground.pages.of(self.number);
+        let descriptor = &descriptors[page as usize];
+        let classes = ground.classes;
+        let rest = (PAGE - start) % classes.size(class);
+        // Without a rest no block has its number, but no class that is none is ever read.
+        let rest_class = if rest > 0 { classes.fitting(rest) } else { None };
+        let cut = Cut::new(unit, class, rest_class.unwrap_or(class), start);
+        for number in 0..cut.blocks(classes) {
+            slot::forget(ground.pages.slot(cut.slot(number)));
         }
-        number
+        descriptors.set_cut(page, cut);
+        descriptor.set_free(cut.count(classes));
+        descriptor.set_fresh(u8::from(zero));
+        descriptor.set_state(State::Cut);
+        fill_bits(ground, descriptor, cut);
+        MAIN.link(&mut self.partial[list(ground.stripe, class)], descriptors, page);
+        descriptor.set_rest_free(u8::from(rest_class.is_some()));
+        if let Some(rest_class) = rest_class {
+            REST.link(&mut self.rests[list(ground.stripe, rest_class)], descriptors, page);
+        }
     }
 
-    /// Gives up a page, or a tail, that has no live small block any more.
-    fn retire(&mut self, page: Page) {
-        for side in [Side::Main, Side::Rest] {
-            if self.descriptors[page.index()].part(side).count > 0 {
-                self.unlink_part(Node::new(page, side));
+    /// Takes up to `most` free main blocks of a page.
+    fn take_main(
+        &mut self,
+        ground: &Ground<'_>,
+        class: usize,
+        page: u32,
+        most: usize,
+        each: &mut impl FnMut(Entry),
+    ) -> usize {
+        let descriptors = ground.pages.of(self.number);
+        let descriptor = &descriptors[page as usize];
+        let cut = descriptors.cut(page);
+        let free = descriptor.free();
+        let taken = free.min(most);
+        if is_narrow(ground, cut) {
+            let mut bits = descriptor.bits();
+            for _ in 0..taken {
+                each(self.entry(ground, page, cut, bits.trailing_zeros() as usize));
+                bits &= bits - 1;
             }
-        }
-        if self.has_live_large(page) {
-            self.offer_tail(page);
+            descriptor.set_bits(bits);
         } else {
-            self.map.release(page, 1);
+            for _ in 0..taken {
+                each(self.entry(ground, page, cut, clear_first_bit(ground, descriptor, cut)));
+            }
+        }
+        descriptor.set_free(free - taken);
+        if free == taken {
+            MAIN.unlink(&mut self.partial[list(descriptor.stripe(), class)], descriptors, page);
+        }
+        taken
+    }
+
+    /// The entry for a magazine that block `number` of a page is.
+    fn entry(&self, ground: &Ground<'_>, page: u32, cut: Cut, number: usize) -> Entry {
+        let slot = cut.slot(number);
+        let offset = cut.block_offset(ground.classes, number);
+        let address = ground.pages.span(self.number).address(page, offset);
+        let fresh = ground.pages.of(self.number)[page as usize].fresh() != 0;
+        Entry::new(address, slot).zero(fresh && !slot::read(ground.pages.slot(slot)).is_known())
+    }
+
+    /// Gives up a page, or a tail, that has no block any more.
+    fn retire(&mut self, ground: &mut Ground<'_>, page: u32, cut: Cut) {
+        let descriptors = ground.pages.of(self.number);
+        let stripe = descriptors[page as usize].stripe();
+        MAIN.unlink(&mut self.partial[list(stripe, cut.class())], descriptors, page);
+        if cut.has_rest(ground.classes) {
+            REST.unlink(&mut self.rests[list(stripe, cut.rest_class())], descriptors, page);
+        }
+        // A page that is no head is the last one of a large block that is still live.
+        if descriptors.is_head(page) {
+            self.give_back_pages(descriptors, Run { first: page, pages: 1 });
+        } else {
+            self.offer_tail(ground, page);
         }
     }
+}
 
-    fn link_part(&mut self, node: Node) {
-        let class = self.descriptors[node.page().index()].part(node.side()).class;
-        link(&mut self.partial, &mut self.descriptors, class, node);
-    }
-
-    fn unlink_part(&mut self, node: Node) {
-        let class = self.descriptors[node.page().index()].part(node.side()).class;
-        unlink(&mut self.partial, &mut self.descriptors, class, node);
+/// The class whose blocks just fit a tail, if it is to be used.
+pub(crate) fn tail_class(ground: &Ground<'_>, cut: Cut) -> Option<usize> {
+    match ground.tail {
+        TailModel::Reuse => ground.classes.fitting(PAGE - cut.start()),
+        TailModel::Waste => None,
     }
 }
 
-/// Puts a part at the front of the list of `class`.
-fn link(lists: &mut Lists, descriptors: &mut [Descriptor], class: SizeClass, node: Node) {
-    let next = lists[class.index()].replace(node);
-    if let Some(next) = next {
-        descriptors[next.page().index()].part_mut(next.side()).previous = Some(node);
-    }
-    let part = descriptors[node.page().index()].part_mut(node.side());
-    part.previous = None;
-    part.next = next;
+/// Finds room for the slots of a page that is cut for `class` in `room` bytes: the area it has, or another; its unit.
+fn area_for(
+    ground: &mut Ground<'_>,
+    descriptors: Table<'_>,
+    page: u32,
+    class: usize,
+    room: usize,
+) -> Result<u32, NoMemory> {
+    let size = ground.classes.size(class);
+    ground.area(descriptors, page, slots::units(room.div_ceil(size)))
 }
 
-/// Takes a part off the list of `class`.
-fn unlink(lists: &mut Lists, descriptors: &mut [Descriptor], class: SizeClass, node: Node) {
-    let part = descriptors[node.page().index()].part_mut(node.side());
-    let (previous, next) = (part.previous.take(), part.next.take());
-    match previous {
-        Some(previous) => descriptors[previous.page().index()].part_mut(previous.side()).next = next,
-        None => lists[class.index()] = next,
+/// Whether a page's bitmap is in its descriptor alone.
+fn is_narrow(ground: &Ground<'_>, cut: Cut) -> bool {
+    slots::bitmap_words(cut.blocks(ground.classes)) == 0
+}
+
+/// Where word `word` of a page's bitmap is.
+fn bitmap_slot(ground: &Ground<'_>, cut: Cut, word: usize) -> usize {
+    cut.unit() as usize * UNIT + slots::bitmap_at(cut.blocks(ground.classes)) + word
+}
+
+/// Sets the bits of all main blocks.
+fn fill_bits(ground: &Ground<'_>, descriptor: &Descriptor, cut: Cut) {
+    let count = cut.count(ground.classes);
+    if is_narrow(ground, cut) {
+        descriptor.set_bits(u64::MAX >> (64 - count));
+        return;
     }
-    if let Some(next) = next {
-        descriptors[next.page().index()].part_mut(next.side()).previous = previous;
+    let words = count.div_ceil(BITS_PER_WORD);
+    for word in 0..slots::bitmap_words(cut.blocks(ground.classes)) {
+        let left = count.saturating_sub(word * BITS_PER_WORD).min(BITS_PER_WORD);
+        let bits = ((1_u32 << left) - 1) as u16;
+        ground.pages.slot(bitmap_slot(ground, cut, word)).store(bits, Ordering::Relaxed);
     }
+    descriptor.set_bits(u64::MAX >> (64 - words));
+}
+
+/// Sets the bit of main block `number`.
+fn set_bit(ground: &Ground<'_>, descriptor: &Descriptor, cut: Cut, number: usize) {
+    if is_narrow(ground, cut) {
+        descriptor.set_bits(descriptor.bits() | 1 << number);
+        return;
+    }
+    let (word, bit) = (number / BITS_PER_WORD, number % BITS_PER_WORD);
+    let slot = ground.pages.slot(bitmap_slot(ground, cut, word));
+    slot.store(slot.load(Ordering::Relaxed) | 1 << bit, Ordering::Relaxed);
+    descriptor.set_bits(descriptor.bits() | 1 << word);
+}
+
+/// Clears the first bit that is set of a bitmap among the slots; its number. One is.
+fn clear_first_bit(ground: &Ground<'_>, descriptor: &Descriptor, cut: Cut) -> usize {
+    let bits = descriptor.bits();
+    let first = bits.trailing_zeros() as usize;
+    let slot = ground.pages.slot(bitmap_slot(ground, cut, first));
+    let word = slot.load(Ordering::Relaxed);
+    slot.store(word & (word - 1), Ordering::Relaxed);
+    if word & (word - 1) == 0 {
+        descriptor.set_bits(bits & (bits - 1));
+    }
+    first * BITS_PER_WORD + word.trailing_zeros() as usize
+}
+
+/// Whether the bit of main block `number` is set.
+pub(crate) fn bit(
+    pages: &Pages,
+    classes: &Classes,
+    descriptor: &Descriptor,
+    cut: Cut,
+    number: usize,
+) -> bool {
+    let blocks = cut.blocks(classes);
+    if slots::bitmap_words(blocks) == 0 {
+        return descriptor.bits() >> number & 1 != 0;
+    }
+    let slot = cut.slot(slots::bitmap_at(blocks) + number / BITS_PER_WORD);
+    pages.slot(slot).load(Ordering::Relaxed) >> (number % BITS_PER_WORD) & 1 != 0
 }

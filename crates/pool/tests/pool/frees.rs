@@ -3,7 +3,7 @@
 use crate::world::{HIGHEST_FRAME, TAG, World, offset};
 use ntpool_pool::{Claim, Place};
 use ntpool_types::{
-    BugCheck, BugCheckCode, Bytes, PAGE_SIZE, PoolKind, Rule, Tag, Violation, VirtualAddress,
+    BugCheck, BugCheckCode, Bytes, PAGE_SIZE, PageCount, PoolKind, Rule, Tag, Violation, VirtualAddress,
 };
 
 const OTHER: Tag = Tag::from_text(*b"Othr");
@@ -25,6 +25,14 @@ fn refuse(world: &World, claim: Claim) -> Violation {
     assert_eq!(world.pool.find(claim.address), place);
     world.check();
     violation
+}
+
+/// Has the first `pages` pages of a kind made usable, without a block in them.
+fn commit(world: &World, kind: PoolKind, pages: u64) {
+    let block = world.allocate(kind, pages * PAGE_SIZE.0);
+    assert_eq!(block.address, world.page(kind, 0));
+    world.free(block.address).expect("it is live");
+    assert_eq!(world.in_use_flushed(kind), 0);
 }
 
 #[track_caller]
@@ -136,6 +144,7 @@ fn pool_154_a_user_address_is_0x40_with_the_start_of_system_space() {
 fn pool_155_an_address_of_a_committed_nonpaged_page_without_a_block_is_0x41_with_frames() {
     let world = World::plain();
     for kind in NONPAGED {
+        commit(&world, kind, 64);
         let block = world.allocate(kind, 100);
         let frames = u64::from(kind == PoolKind::NonPagedExecute) * world.region(kind).capacity.0;
         for (address, page) in [
@@ -158,6 +167,7 @@ fn pool_155_an_address_of_a_committed_nonpaged_page_without_a_block_is_0x41_with
 fn vrf_080_an_address_of_an_uncommitted_nonpaged_page_is_0x44() {
     let world = World::plain();
     for kind in NONPAGED {
+        commit(&world, kind, 64);
         world.allocate(kind, 100);
         for address in [world.page(kind, 64), offset(world.page(kind, 255), 4095)] {
             let violation = refuse_untagged(&world, address);
@@ -179,6 +189,7 @@ fn vrf_082_an_address_of_an_uncommitted_paged_page_is_0x48() {
 #[test]
 fn vrf_082_an_address_of_a_committed_paged_page_without_a_block_is_0x50_with_page_and_pool_size() {
     let world = World::plain();
+    commit(&world, PoolKind::Paged, 64);
     let block = world.allocate(PoolKind::Paged, 5000);
     let size = world.region(PoolKind::Paged).capacity.bytes().0;
     for (address, page) in [
@@ -252,13 +263,60 @@ fn a_freed_large_blocks_pages_remember_it_until_they_are_taken() {
     let world = World::plain();
     let large = world.allocate(PoolKind::NonPaged, 4 * 4096);
     world.free(large.address).expect("it is live");
-    assert_eq!(world.pool.find(offset(large.address, 3 * 4096)), Place::Freed(large));
-    // Take every committed page singly: the place is cut anew.
-    for _ in 0..64 {
-        world.allocate(PoolKind::NonPaged, 4096);
+    for flushed in [false, true] {
+        if flushed {
+            assert_eq!(world.in_use_flushed(PoolKind::NonPaged), 0);
+        }
+        for distance in [0, 1, 3 * 4096, 4 * 4096 - 1] {
+            assert_eq!(world.pool.find(offset(large.address, distance)), Place::Freed(large));
+        }
     }
     for page in 0..4 {
-        let place = world.pool.find(offset(large.address, page * 4096));
+        let address = offset(large.address, page * 4096);
+        assert_eq!(world.pool.find(offset(address, 8)), Place::Freed(large), "page {page}");
+        assert_eq!(world.allocate(PoolKind::NonPaged, 4096).address, address, "the place is cut anew");
+        let place = world.pool.find(address);
         assert!(matches!(place, Place::Live(block) if block.size == Bytes(4096)), "{place:?}");
+        if page < 3 {
+            // Its first page says something else now, and nobody else knows.
+            assert_eq!(world.pool.find(offset(address, 4096)), Place::Unused(PoolKind::NonPaged));
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_block_whose_page_was_given_back_is_a_double_free_and_its_inside_is_not_committed() {
+    let world = World::plain();
+    for (kind, uncommitted) in [(PoolKind::NonPaged, 0x44), (PoolKind::Paged, 0x48)] {
+        for size in SIZES {
+            let block = world.allocate(kind, size);
+            world.free(block.address).expect("it is live");
+            assert_eq!(world.in_use_flushed(kind), 0);
+            world.pool.trim();
+            assert_eq!(world.pool.usage(kind).committed, PageCount(0));
+            assert_eq!(refuse_untagged(&world, block.address).rule, Rule::PoolDoubleFree);
+            let inside = offset(block.address, 8);
+            assert_eq!(refuse_untagged(&world, inside).bug_check.parameters[0], uncommitted);
+        }
+    }
+}
+
+#[test]
+fn addresses_behind_a_blocks_last_byte_are_nobodys_though_its_place_is_longer() {
+    let world = World::plain();
+    for kind in PoolKind::ALL {
+        for (size, place) in [(1, 16), (100, 112), (4000, 4096), (5000, 5120), (100_000, 100_352)] {
+            let block = world.allocate(kind, size);
+            for distance in [size, place - 1] {
+                let address = offset(block.address, distance);
+                assert_eq!(world.pool.find(address), Place::Unused(kind), "{distance} in {block:?}");
+                let first = refuse_untagged(&world, address).bug_check.parameters[0];
+                assert_eq!(first, if kind == PoolKind::Paged { 0x50 } else { 0x41 });
+            }
+            world.free(block.address).expect("it is live");
+            assert_eq!(world.pool.find(offset(block.address, size)), Place::Unused(kind));
+            assert_eq!(world.pool.find(offset(block.address, size - 1)), Place::Freed(block));
+        }
     }
 }

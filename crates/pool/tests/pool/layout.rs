@@ -1,22 +1,37 @@
 //! Layouts that can be, and those that can't.
 
-use crate::world::{Options, World, use_shard};
-use ntpool_pool::{Config, Region, TailModel};
+use crate::world::{Computer, Heap, Options, Rules, Sizes, World, use_shard};
+use ntpool_pool::{Config, Region};
 use ntpool_types::{Bytes, PAGE_SIZE, PageCount, PoolKind, VirtualAddress};
 
 fn config(capacity: u64, shards: usize) -> Config {
     let region =
         Region { base: VirtualAddress(0), capacity: PageCount(capacity), limit: PageCount(capacity) };
-    Config { regions: [region; 3], shards, tail: TailModel::Reuse, system_space_start: VirtualAddress(0) }
+    Config { shards, ..Config::new([region; 3]) }
+}
+
+/// The bytes of metadata for each page of a region.
+fn per_page<R: Rules>(slot_units: Option<u32>) -> u64 {
+    let size = |capacity| {
+        let config = config(capacity, 1);
+        let slot_units = slot_units.unwrap_or(config.slot_units);
+        Config { slot_units, ..config }.metadata_size::<Computer<R>>().0
+    };
+    // A multiple of 64 pages, so that nothing is rounded.
+    (size(64_000) - size(32_000)) / (3 * 32_000)
 }
 
 #[test]
-fn metadata_is_whole_pages_and_about_a_quarter_of_the_regions() {
-    let size = |capacity, shards| config(capacity, shards).metadata_size();
+fn metadata_is_whole_pages_of_40_bytes_a_page_and_its_slots() {
+    let size = |capacity, shards| config(capacity, shards).metadata_size::<Computer<Sizes>>();
     assert_eq!(size(1000, 2).0 % PAGE_SIZE.0, 0);
-    let per_page = (size(3000, 1).0 - size(1000, 1).0) / 6000;
-    assert!((1152..1160).contains(&per_page), "a descriptor and 256 records, and a bit: {per_page}");
     assert!(size(1000, 2) > size(1000, 1));
+    for (units, slots) in [(1, 16), (4, 64), (10, 160)] {
+        assert_eq!(per_page::<Heap>(Some(units)), 40 + slots);
+        assert_eq!(per_page::<Sizes>(Some(units)), 40 + 2 * slots, "as much again for exact sizes");
+    }
+    let finest = 2 * 256 + 256 / 8;
+    assert_eq!(per_page::<Heap>(None), 40 + finest, "a slot for each 16 bytes, and a bitmap");
     for capacity in [u64::MAX, u64::MAX / 1024, u64::MAX / 2048] {
         assert_eq!(size(capacity, 1), Bytes(u64::MAX));
     }

@@ -6,14 +6,14 @@ use ntpool_types::{Bytes, PageCount, PoolKind};
 
 #[test]
 fn pool_020_a_fragmented_pool_refuses_what_it_served_when_fresh() {
-    let world = World::new(Options { limit: 40, ..Options::default() });
+    let world = World::new(Options { capacity: 40, limit: 40, ..Options::default() });
     let large = world.allocate(PoolKind::NonPaged, 3 * 4096);
     world.free(large.address).expect("it is live");
     let pages: Vec<_> = (0..40).map(|_| world.allocate(PoolKind::NonPaged, 4096)).collect();
     for page in pages.iter().step_by(2) {
         world.free(page.address).expect("it is live");
     }
-    assert_eq!(world.in_use(PoolKind::NonPaged), 20);
+    assert_eq!(world.in_use_flushed(PoolKind::NonPaged), 20);
     assert_eq!(world.try_allocate(PoolKind::NonPaged, 3 * 4096), Err(NoMemory));
     world.check();
 }
@@ -52,7 +52,7 @@ fn sizes_up_to_the_largest_number_are_refused_without_harm() {
                 assert_eq!(world.pool.allocate(request), Err(NoMemory));
             }
         }
-        assert_eq!(world.in_use(kind), 0);
+        assert_eq!(world.in_use_flushed(kind), 0);
         assert_eq!(world.tag(TAG, kind), None, "a refused request is not counted");
         let whole = world.allocate(kind, 256 * 4096);
         assert_eq!(world.in_use(kind), 256);
@@ -62,17 +62,27 @@ fn sizes_up_to_the_largest_number_are_refused_without_harm() {
 }
 
 #[test]
-fn pages_are_committed_in_chunks_and_only_as_needed() {
+fn pages_are_committed_as_they_are_taken_and_never_beyond_the_limit() {
     let world = World::new(Options { capacity: 300, limit: 150, ..Options::default() });
-    let committed = || world.pool.usage(PoolKind::Paged).committed.0;
+    let committed = || {
+        let committed = world.pool.usage(PoolKind::Paged).committed;
+        assert_eq!(world.pool.platform().committed(PoolKind::Paged), committed);
+        committed.0
+    };
     assert_eq!(committed(), 0);
     world.allocate(PoolKind::Paged, 1);
-    assert_eq!(committed(), 64);
-    world.allocate(PoolKind::Paged, 70 * 4096);
-    assert_eq!(committed(), 128, "the free pages at the end are part of the run");
+    assert_eq!(committed(), 1);
+    let large = world.allocate(PoolKind::Paged, 70 * 4096);
+    assert_eq!(committed(), 71);
     world.allocate(PoolKind::Paged, 60 * 4096);
-    assert_eq!(committed(), 150, "no more than the limit");
-    assert_eq!(world.pool.platform().committed(PoolKind::Paged), PageCount(150));
-    assert_eq!(world.pool.platform().commit_count(), 3);
+    assert_eq!(committed(), 131);
+    assert_eq!(world.try_allocate(PoolKind::Paged, 20 * 4096), Err(NoMemory));
+    assert_eq!(committed(), 131);
+    world.allocate(PoolKind::Paged, 19 * 4096);
+    assert_eq!(committed(), 150);
+    assert_eq!(world.pool.platform().commit_count(), 4);
+    world.free(large.address).expect("it is live");
+    world.allocate(PoolKind::Paged, 69 * 4096);
+    assert_eq!((committed(), world.pool.platform().commit_count()), (150, 4), "pages are used again first");
     world.check();
 }

@@ -1,12 +1,21 @@
 //! The pool as its users see it: geometry, contents, frees good and bad, tags, and long histories.
 
+mod alignment;
+mod checks;
 mod contents;
+mod fast;
 mod frees;
 mod geometry;
+mod hardened;
+mod histories;
 mod history;
+mod idle;
 mod layout;
 mod limits;
+mod nodes;
 mod refusal;
+mod resize;
+mod slots;
 mod tags;
 mod threads;
 mod world;

@@ -1,11 +1,12 @@
 //! Several threads, each with a shard of its own.
 
-use crate::world::{Options, TAG, World, fill, is_filled, use_shard};
-use ntpool_pool::Block;
-use ntpool_types::{Bytes, PoolKind, Tag};
+use crate::world::{All, Heap, Options, Rules, TAG, World, fill, is_filled, use_shard};
+use ntpool_pool::{Block, Contents};
+use ntpool_types::{Bytes, PoolKind, Tag, VirtualAddress};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 const THREADS: usize = 4;
 const STEPS: u64 = 4000;
@@ -60,7 +61,6 @@ fn threads_that_allocate_and_free_at_once_are_counted_exactly() {
                 for count in world.tags() {
                     assert!(count.frees <= count.allocations && count.bytes < Bytes(1 << 40), "{count:?}");
                 }
-                world.check();
                 thread::yield_now();
             }
         });
@@ -88,4 +88,102 @@ fn threads_that_allocate_and_free_at_once_are_counted_exactly() {
         tags.iter().all(|count| count.frees == count.allocations && count.bytes == Bytes::ZERO),
         "{tags:?}"
     );
+}
+
+/// Hands blocks from one thread to the next, each of which frees what it is handed: a ring of producers and consumers.
+fn hand_over<R: Rules>() {
+    let world =
+        World::<R>::of(Options { capacity: 12_000, limit: 12_000, shards: THREADS, ..Options::default() });
+    let hands: Vec<_> = (0..THREADS).map(|_| Mutex::new(Vec::<Block>::new())).collect();
+    thread::scope(|scope| {
+        for me in 0..THREADS {
+            let (world, hands) = (&world, &hands);
+            scope.spawn(move || {
+                use_shard(me);
+                for step in 0..STEPS {
+                    let block =
+                        world.allocate(PoolKind::NonPaged, [24, 100, 700, 4096, 6000][step as usize % 5]);
+                    fill(&block, me as u8);
+                    hands[(me + 1) % THREADS].lock().expect("nobody panicked").push(block);
+                    let mine = std::mem::take(&mut *hands[me].lock().expect("nobody panicked"));
+                    for block in mine {
+                        assert!(is_filled(&block, ((me + THREADS - 1) % THREADS) as u8), "{block:?}");
+                        assert_eq!(world.free_tagged(block.address, TAG), Ok(block));
+                    }
+                }
+            });
+        }
+    });
+    world.check();
+    world.free_all();
+    assert_eq!(world.pool.platform().take_found(), []);
+}
+
+#[test]
+fn what_one_thread_allocates_another_may_free() {
+    hand_over::<Heap>();
+    hand_over::<All>();
+}
+
+#[test]
+fn while_a_pool_is_quiesced_magazines_serve_and_everybody_else_waits() {
+    let world = World::<Heap>::of(Options { shards: 2, ..Options::default() });
+    use_shard(1);
+    let tag = world.pool.intern(PoolKind::NonPaged, TAG);
+    let ready = world.allocate(PoolKind::NonPaged, 64);
+    world.free(ready.address).expect("it is live");
+    use_shard(0);
+    let (served, through) = (AtomicBool::new(false), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let quiesced = world.pool.quiesce();
+        scope.spawn(|| {
+            use_shard(1);
+            for _ in 0..100 {
+                let block =
+                    world.pool.allocate_ready(64, tag, Contents::Uninitialized).expect("one is ready");
+                assert!(world.pool.free_fast(VirtualAddress(block.as_ptr().addr() as u64)));
+            }
+            served.store(true, Ordering::SeqCst);
+            world.allocate(PoolKind::NonPaged, 100_000);
+            through.store(true, Ordering::SeqCst);
+        });
+        while !served.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        // Long enough for one that does not wait.
+        thread::sleep(Duration::from_millis(30));
+        assert!(!through.load(Ordering::SeqCst), "pages are not to be had");
+        drop(quiesced);
+    });
+    assert!(through.load(Ordering::SeqCst), "it has been served afterwards");
+    world.check();
+    world.free_all();
+}
+
+#[test]
+fn what_a_shard_that_goes_away_keeps_is_the_next_ones_to_use() {
+    fn go_away<R: Rules>() {
+        let world = World::<R>::of(Options { shards: 3, ..Options::default() });
+        use_shard(1);
+        for size in [40, 4096, 9000] {
+            let blocks: Vec<_> = (0..3).map(|_| world.allocate(PoolKind::Paged, size)).collect();
+            for block in blocks {
+                world.free(block.address).expect("it is live");
+            }
+        }
+        world.check();
+        let in_use = world.in_use(PoolKind::Paged);
+        world.pool.retire();
+        world.check();
+        use_shard(2);
+        for size in [40, 4096, 9000] {
+            world.allocate(PoolKind::Paged, size);
+        }
+        assert_eq!(world.in_use(PoolKind::Paged), in_use, "no page was needed");
+        use_shard(1);
+        fill(&world.allocate(PoolKind::Paged, 40), 1);
+        world.check();
+        world.free_all();
+    }
+    go_away::<Heap>();
 }

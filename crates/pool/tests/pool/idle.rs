@@ -1,0 +1,180 @@
+//! Memory that nobody needs: kept ready, taken home, given back, and made usable again.
+
+use crate::world::{Options, TAG, World, fill, is_filled, use_shard};
+use ntpool_pool::{Contents, Request};
+use ntpool_types::{Bytes, PageCount, PoolKind};
+use std::sync::atomic::Ordering;
+
+/// How often a tag is counted between two looks at the clock.
+const TICK: u64 = 256;
+
+/// The pages that stay, needed or not.
+const RESERVE: u64 = 64;
+
+#[test]
+fn freed_blocks_are_kept_ready_until_they_are_flushed() {
+    let world = World::plain();
+    for kind in PoolKind::ALL {
+        for (size, pages) in [(100, 1), (4096, 1), (9000, 3), (60_000, 15)] {
+            let block = world.allocate(kind, size);
+            world.free(block.address).expect("it is live");
+            assert_eq!(world.in_use(kind), pages, "{size} bytes are kept");
+            assert_eq!(world.allocate(kind, size).address, block.address, "and handed out next");
+            world.free(block.address).expect("it is live");
+            assert_eq!(world.in_use_flushed(kind), 0);
+            world.check();
+        }
+        let huge = world.allocate(kind, 65_537);
+        world.free(huge.address).expect("it is live");
+        assert_eq!(world.in_use(kind), 0, "huge blocks are not kept");
+    }
+}
+
+#[test]
+fn a_flush_empties_the_shard_of_its_caller_alone() {
+    let world = World::new(Options { shards: 2, ..Options::default() });
+    let [one, other] = [0, 1].map(|shard| {
+        use_shard(shard);
+        let block = world.allocate(PoolKind::Paged, 4096);
+        world.free(block.address).expect("it is live");
+        block
+    });
+    assert_ne!(one.address, other.address);
+    use_shard(0);
+    assert_eq!(world.in_use_flushed(PoolKind::Paged), 1);
+    use_shard(1);
+    assert_eq!(world.in_use_flushed(PoolKind::Paged), 0);
+}
+
+#[test]
+fn what_other_shards_keep_is_found_when_nothing_else_is_left_in_the_depot() {
+    let world = World::new(Options { capacity: 64, limit: 64, shards: 2, ..Options::default() });
+    use_shard(0);
+    let blocks: Vec<_> = (0..64).map(|_| world.allocate(PoolKind::Paged, 4096)).collect();
+    for block in &blocks {
+        world.free(block.address).expect("it is live");
+    }
+    use_shard(1);
+    let kept = 8;
+    let whole = world.allocate(PoolKind::Paged, 30 * 4096);
+    for _ in 0..64 - 30 - kept {
+        world.allocate(PoolKind::Paged, 4096);
+    }
+    world.check();
+    world.free(whole.address).expect("it is live");
+    world.free_all();
+}
+
+#[test]
+fn trimming_gives_every_idle_page_back_and_says_how_many() {
+    let world = World::plain();
+    for kind in PoolKind::ALL {
+        world.free(world.allocate(kind, 100 * 4096).address).expect("it is live");
+        let stays = world.allocate(kind, 3 * 4096);
+        assert_eq!(world.pool.usage(kind).committed, PageCount(100));
+        assert_eq!(world.pool.trim(), PageCount(97));
+        assert_eq!(world.pool.usage(kind).committed, PageCount(3));
+        assert_eq!(world.pool.platform().committed(kind), PageCount(3));
+        assert_eq!(world.pool.trim(), PageCount(0));
+        fill(&stays, 9);
+        world.check();
+        world.free(stays.address).expect("it is live");
+        assert_eq!(world.pool.trim(), PageCount(0), "it is kept for the next request");
+        world.pool.flush();
+        assert_eq!(world.pool.trim(), PageCount(3));
+    }
+    world.check();
+}
+
+#[test]
+fn many_short_runs_are_given_back_as_well_as_one_long_one() {
+    let world = World::new(Options { capacity: 2000, limit: 2000, ..Options::default() });
+    let blocks: Vec<_> = (0..1000).map(|_| world.allocate(PoolKind::NonPaged, 4096)).collect();
+    for block in blocks.iter().step_by(2) {
+        world.free(block.address).expect("it is live");
+    }
+    world.pool.flush();
+    assert_eq!(world.pool.trim(), PageCount(500));
+    assert!(world.pool.platform().give_back_count() < 20, "in batches");
+    assert_eq!(world.pool.usage(PoolKind::NonPaged).committed, PageCount(500));
+    world.check();
+    world.free_all();
+}
+
+#[test]
+fn a_page_given_back_is_made_usable_again_before_it_is_handed_out_and_is_zero() {
+    let world = World::plain();
+    for kind in PoolKind::ALL {
+        for size in [100, 4096, 9000, 100_000] {
+            let request = Request { size: Bytes(size), kind, tag: TAG, contents: Contents::Zeroed };
+            let first = world.allocate(kind, size);
+            fill(&first, 0xAB);
+            world.free(first.address).expect("it is live");
+            world.pool.flush();
+            world.pool.trim();
+            assert_eq!(world.pool.platform().committed(kind), PageCount(0));
+            let commits = world.pool.platform().commit_count();
+            let again = world.pool.allocate(request).expect("the pool has room");
+            assert_eq!(world.pool.platform().commit_count(), commits + 1);
+            assert!(is_filled(&again, 0), "{again:?}");
+            world.free(again.address).expect("it is live");
+            world.pool.flush();
+        }
+    }
+    world.check();
+}
+
+/// Lets so many milliseconds pass, and the pool look at the clock.
+fn pass(world: &World, milliseconds: u64) {
+    world.pool.platform().clock.fetch_add(milliseconds, Ordering::Relaxed);
+    for _ in 0..TICK {
+        let block = world.allocate(PoolKind::NonPaged, 16);
+        world.free(block.address).expect("it is live");
+    }
+}
+
+#[test]
+fn pages_idle_for_a_while_are_given_back_by_themselves_but_for_a_reserve() {
+    let world = World::plain();
+    let committed = || world.pool.usage(PoolKind::NonPaged).committed.0;
+    world.free(world.allocate(PoolKind::NonPaged, 200 * 4096).address).expect("it is live");
+    pass(&world, 10);
+    pass(&world, 50);
+    assert_eq!(committed(), 200, "not yet");
+    pass(&world, 100);
+    pass(&world, 99);
+    assert_eq!(committed(), 200, "nobody knows yet that they are idle");
+    pass(&world, 1);
+    // One page is in use for what `pass` allocates.
+    assert_eq!(committed(), RESERVE + 1);
+    for _ in 0..5 {
+        pass(&world, 1000);
+    }
+    assert_eq!(committed(), RESERVE + 1, "the reserve stays");
+    world.check();
+    world.free_all();
+}
+
+#[test]
+fn pages_that_are_needed_now_and_then_are_not_given_back() {
+    let world = World::plain();
+    // The page that `pass` uses, before the others.
+    world.allocate(PoolKind::NonPaged, 16);
+    for _ in 0..20 {
+        world.free(world.allocate(PoolKind::NonPaged, 200 * 4096).address).expect("it is live");
+        pass(&world, 100);
+    }
+    let usage = world.pool.usage(PoolKind::NonPaged);
+    assert_eq!(usage.committed, PageCount(201));
+    assert_eq!(world.pool.platform().give_back_count(), 0);
+}
+
+#[test]
+fn a_clock_that_stands_still_gives_nothing_back() {
+    let world = World::plain();
+    world.free(world.allocate(PoolKind::NonPaged, 200 * 4096).address).expect("it is live");
+    for _ in 0..20 {
+        pass(&world, 0);
+    }
+    assert_eq!(world.pool.usage(PoolKind::NonPaged).committed, PageCount(200));
+}
