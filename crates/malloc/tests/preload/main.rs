@@ -1,0 +1,10 @@
+//! The library under other people's programs, brought in by `LD_PRELOAD`.
+//!
+//! Every program runs in a child of its own with a time limit. What they need from Debian: gcc, g++, git, python3,
+//! sqlite3 and valgrind.
+
+mod interface;
+mod programs;
+mod tags;
+mod valgrind;
+mod world;
