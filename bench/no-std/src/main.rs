@@ -1,0 +1,64 @@
+//! Times the allocators that a Rust kernel may use as its heap, each in an arena of its own, on one thread.
+//!
+//! ```text
+//! no-std HEAP WORKLOAD      prints a line of JSON for each figure
+//! ```
+
+mod arena;
+mod layout_heap;
+mod ours;
+mod peers;
+
+use ntpool_bench_workloads::burst::{self, Order};
+use ntpool_bench_workloads::catalogue::NO_STD;
+use ntpool_bench_workloads::clock::timed;
+use ntpool_bench_workloads::heap::{Contents, Heap};
+use ntpool_bench_workloads::live::Live;
+use ntpool_bench_workloads::pair;
+use ntpool_bench_workloads::report::{Unit, emit};
+use ntpool_bench_workloads::sizes::{Size, Sizes};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [heap, workload] = &arguments[..] else {
+        eprintln!("usage: no-std HEAP WORKLOAD");
+        return ExitCode::from(2);
+    };
+    let done = match heap.as_str() {
+        "ntpool" => run(ours::ours(), workload),
+        "talc" => run(peers::talc(), workload),
+        "rlsf" => run(peers::rlsf(), workload),
+        "good_memory_allocator" => run(peers::good_memory_allocator(), workload),
+        _ => None,
+    };
+    if done.is_none() {
+        eprintln!("no heap `{heap}` or no workload `{workload}`; the benchmark's --list has the names");
+        return ExitCode::from(2);
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs a workload; none when there is no such one.
+fn run(heap: impl Heap, workload: &str) -> Option<()> {
+    let name = format!("{NO_STD}{workload}");
+    let parts: Vec<&str> = workload.split('/').collect();
+    match parts[..] {
+        ["pair", contents, size] => {
+            let (contents, size) = (Contents::named(contents)?, Size::new(size.parse().ok()?));
+            emit(&name, Unit::Nanoseconds, timed(pair::body(heap, contents, size)));
+        }
+        ["live", contents, sizes, count] => {
+            let (contents, sizes) = (Contents::named(contents)?, Sizes::named(sizes)?);
+            let count = count.strip_suffix('k')?.parse::<usize>().ok()? * 1000;
+            let mut live = Live::new(heap, contents, sizes, count, 1);
+            emit(&name, Unit::Nanoseconds, timed(|iterations| live.replace(iterations)));
+        }
+        ["burst", contents, sizes, order] => {
+            let (contents, sizes) = (Contents::named(contents)?, Sizes::named(sizes)?);
+            burst::run(&name, &heap, contents, sizes, Order::named(order)?);
+        }
+        _ => return None,
+    }
+    Some(())
+}

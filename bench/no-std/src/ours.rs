@@ -1,0 +1,153 @@
+//! The pool in an arena: everything here that knows the pool.
+//!
+//! The arena holds the metadata and, behind it, the regions; all of it is nonpaged but a page of each of the other kinds.
+//! One shard behind a spin lock, as the peers have one: in a kernel the hold raises the IRQL instead and each processor has
+//! its shard. Every block has a tag, and a free gets only the address and that tag.
+#![expect(unsafe_code, reason = "promises the pool its memory, and turns addresses into pointers")]
+
+use crate::arena::{LENGTH, arena};
+use ntpool_bench_workloads::heap::{Contents, Fresh, Heap, Held};
+use ntpool_bench_workloads::memory::Zeroed;
+use ntpool_bench_workloads::sizes::Size;
+use ntpool_pool::{
+    Claim, Config, Contents as PoolContents, MetadataReservation, NoMemory, PageSource, Platform, Pool,
+    Region, Request, ShardHold, TailModel,
+};
+use ntpool_types::{Bytes, PAGE_SIZE, PageCount, Pfn, PoolKind, SYSTEM_SPACE_START, Tag, VirtualAddress};
+use std::hint::{black_box, spin_loop};
+use std::ptr::{NonNull, null_mut, with_exposed_provenance_mut};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const TAG: Tag = Tag::from_text(*b"Heap");
+
+/// The pool as a heap.
+pub struct Ours(Pool<ArenaPlatform>);
+
+/// Makes a pool that fills the arena.
+pub fn ours() -> Ours {
+    let first = NonNull::from(arena()).cast::<u8>();
+    let start = first.as_ptr().expose_provenance() as u64;
+    // What the regions leave of the arena must hold the metadata, whose size grows with them.
+    let config = (1..LENGTH as u64 / PAGE_SIZE.0)
+        .rev()
+        .step_by(256)
+        .map(|pages| layout(VirtualAddress(start), pages))
+        .find(|config| config.regions[0].base.0 >= start + config.metadata_size().0)
+        .expect("the arena is large enough for a pool");
+    let metadata = MetadataReservation { base: first, size: config.metadata_size() };
+    // SAFETY: 1. the arena is zero, page aligned and the pool's alone, and the regions begin behind the metadata;
+    // 2. it is writable and exposed.
+    Ours(unsafe { Pool::new(ArenaPlatform(AtomicBool::new(false)), config, metadata) })
+}
+
+/// A layout with so many pages of the first kind at the arena's end, the other kinds' before them.
+fn layout(start: VirtualAddress, pages: u64) -> Config {
+    let end = start.0 + LENGTH as u64;
+    let region = |base: u64, pages: u64| Region {
+        base: VirtualAddress(base),
+        capacity: PageCount(pages),
+        limit: PageCount(pages),
+    };
+    let mut base = end - (pages + PoolKind::ALL.len() as u64 - 1) * PAGE_SIZE.0;
+    let regions = PoolKind::ALL.map(|kind| {
+        let pages = if kind.index() == 0 { pages } else { 1 };
+        let region = region(base, pages);
+        base += pages * PAGE_SIZE.0;
+        region
+    });
+    // An arena of a process lies below the system's addresses; the pool only must not call its own frees foreign.
+    let system_space_start = start.min(SYSTEM_SPACE_START);
+    Config { regions, shards: 1, tail: TailModel::Reuse, system_space_start }
+}
+
+/// An arena's pages are there from the start; its one shard has a lock.
+struct ArenaPlatform(AtomicBool);
+
+impl PageSource for ArenaPlatform {
+    fn commit(&self, _kind: PoolKind, _first: PageCount, _count: PageCount) -> Result<(), NoMemory> {
+        Ok(())
+    }
+
+    fn frame(&self, _address: VirtualAddress) -> Option<Pfn> {
+        None
+    }
+
+    fn highest_frame(&self) -> Pfn {
+        Pfn(0)
+    }
+}
+
+impl Platform for ArenaPlatform {
+    type Hold<'a> = Locked<'a>;
+
+    #[inline(always)]
+    fn hold(&self) -> Locked<'_> {
+        while self.0.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            spin_loop();
+        }
+        Locked(&self.0)
+    }
+}
+
+/// The lock, taken.
+struct Locked<'a>(&'a AtomicBool);
+
+impl ShardHold for Locked<'_> {
+    #[inline(always)]
+    fn shard(&self) -> usize {
+        0
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// A block's pointer, or null.
+#[derive(Debug)]
+pub struct PoolBlock(*mut u8);
+
+// SAFETY: null is a pointer.
+unsafe impl Zeroed for PoolBlock {}
+// SAFETY: only the heap below makes blocks.
+unsafe impl Held for PoolBlock {
+    const NONE: PoolBlock = PoolBlock(null_mut());
+
+    #[inline(always)]
+    fn pointer(&self) -> *mut u8 {
+        self.0
+    }
+}
+
+// SAFETY: what the pool promises of its blocks.
+unsafe impl Heap for Ours {
+    type Block = PoolBlock;
+
+    #[inline(always)]
+    fn allocate(&self, contents: Contents, size: Size) -> Fresh<PoolBlock> {
+        let contents = match contents {
+            Contents::Any => PoolContents::Uninitialized,
+            Contents::Zero => PoolContents::Zeroed,
+        };
+        let request =
+            Request { size: Bytes(size.bytes() as u64), kind: PoolKind::ALL[0], tag: TAG, contents };
+        let pointer = self
+            .0
+            .allocate(request)
+            .map_or(null_mut(), |block| with_exposed_provenance_mut(block.address.0 as usize));
+        // SAFETY: the block is fresh and of that size.
+        unsafe { Fresh::new(black_box(PoolBlock(pointer)), size) }
+    }
+
+    #[inline(always)]
+    fn release(&self, block: PoolBlock) {
+        if !block.0.is_null() {
+            let claim = Claim { address: VirtualAddress(block.0.addr() as u64), tag: Some(TAG) };
+            let freed = self.0.free(claim);
+            assert!(freed.is_ok(), "the pool does not know its own block");
+        }
+    }
+}
