@@ -1,8 +1,5 @@
 /*
  * What every driver here includes: the DDK headers of mingw-w64, what they lack, and a few words of our own.
- *
- * The pool declarations follow the documented layouts and values (spec rows POOL-028, POOL-055 to POOL-073,
- * POOL-162, POOL-184 to POOL-194).
  */
 #ifndef NTPOOL_DRIVERS_KERNEL_H
 #define NTPOOL_DRIVERS_KERNEL_H
@@ -23,18 +20,42 @@
 #define KfRaiseIrql InlineRaiseIrql
 #define KeRaiseIrqlToDpcLevel InlineRaiseIrqlToDpcLevel
 #define KeInitializeSpinLock InlineInitializeSpinLock
+#define ExAllocateFromLookasideListEx InlineAllocateFromLookasideListEx
+#define ExFreeToLookasideListEx InlineFreeToLookasideListEx
+#define ExAllocateFromNPagedLookasideList InlineAllocateFromNPagedLookasideList
+#define ExFreeToNPagedLookasideList InlineFreeToNPagedLookasideList
+#define ExAllocateFromPagedLookasideList InlineAllocateFromPagedLookasideList
+#define ExFreeToPagedLookasideList InlineFreeToPagedLookasideList
 #include <ntddk.h>
 #undef KeGetCurrentIrql
 #undef KeLowerIrql
 #undef KfRaiseIrql
 #undef KeRaiseIrqlToDpcLevel
 #undef KeInitializeSpinLock
+#undef ExAllocateFromLookasideListEx
+#undef ExFreeToLookasideListEx
+#undef ExAllocateFromNPagedLookasideList
+#undef ExFreeToNPagedLookasideList
+#undef ExAllocateFromPagedLookasideList
+#undef ExFreeToPagedLookasideList
 
 NTKERNELAPI KIRQL NTAPI KeGetCurrentIrql(VOID);
 NTKERNELAPI VOID NTAPI KeLowerIrql(KIRQL NewIrql);
 NTKERNELAPI KIRQL NTAPI KfRaiseIrql(KIRQL NewIrql);
 NTKERNELAPI KIRQL NTAPI KeRaiseIrqlToDpcLevel(VOID);
 NTKERNELAPI VOID NTAPI KeInitializeSpinLock(PKSPIN_LOCK SpinLock);
+
+/* Newer systems export these; the headers only have the inline forms, which older drivers were built with. */
+NTKERNELAPI PVOID NTAPI ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside);
+NTKERNELAPI VOID NTAPI ExFreeToLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PVOID Entry);
+NTKERNELAPI PVOID NTAPI ExAllocateFromNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside);
+NTKERNELAPI VOID NTAPI ExFreeToNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry);
+NTKERNELAPI PVOID NTAPI ExAllocateFromPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside);
+NTKERNELAPI VOID NTAPI ExFreeToPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry);
+NTKERNELAPI VOID ExAdjustLookasideDepth(VOID);
+NTKERNELAPI PSLIST_ENTRY FirstEntrySList(const SLIST_HEADER *ListHead);
+NTKERNELAPI PSLIST_ENTRY FASTCALL InterlockedPushListSList(PSLIST_HEADER ListHead, PSLIST_ENTRY List,
+                                                           PSLIST_ENTRY ListEnd, ULONG Count);
 
 /* The headers turn these into compiler built-ins or into each other; here they are the kernel's exports. */
 #undef RtlCopyMemory
@@ -50,61 +71,19 @@ NTSYSAPI VOID NTAPI RtlZeroMemory(VOID *Destination, SIZE_T Length);
 NTKERNELAPI PEPROCESS NTAPI PsGetCurrentProcess(VOID);
 NTKERNELAPI VOID NTAPI IoCompleteRequest(PIRP Irp, CCHAR PriorityBoost);
 
-/* The pool routines of Windows 10 version 2004 and later. */
-#ifndef POOL_FLAG_NON_PAGED
-typedef ULONG64 POOL_FLAGS;
+/* Pool routines that are declared for file systems only, and some that are not declared at all. */
+NTKERNELAPI VOID NTAPI PsChargePoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
+NTKERNELAPI VOID NTAPI PsReturnPoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
+NTKERNELAPI NTSTATUS NTAPI PsChargeProcessPoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount);
+NTKERNELAPI NTSTATUS NTAPI PsChargeProcessNonPagedPoolQuota(PEPROCESS Process, SIZE_T Amount);
+NTKERNELAPI NTSTATUS NTAPI PsChargeProcessPagedPoolQuota(PEPROCESS Process, SIZE_T Amount);
+NTKERNELAPI VOID NTAPI PsReturnProcessNonPagedPoolQuota(PEPROCESS Process, SIZE_T Amount);
+NTKERNELAPI VOID NTAPI PsReturnProcessPagedPoolQuota(PEPROCESS Process, SIZE_T Amount);
+NTKERNELAPI PVOID NTAPI FsRtlAllocatePoolWithTag(POOL_TYPE PoolType, ULONG NumberOfBytes, ULONG Tag);
+NTKERNELAPI PVOID NTAPI FsRtlAllocatePoolWithQuotaTag(POOL_TYPE PoolType, ULONG NumberOfBytes, ULONG Tag);
+NTKERNELAPI SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged);
 
-#define POOL_FLAG_USE_QUOTA 0x0000000000000001ULL
-#define POOL_FLAG_UNINITIALIZED 0x0000000000000002ULL
-#define POOL_FLAG_CACHE_ALIGNED 0x0000000000000008ULL
-#define POOL_FLAG_RAISE_ON_FAILURE 0x0000000000000020ULL
-#define POOL_FLAG_NON_PAGED 0x0000000000000040ULL
-#define POOL_FLAG_NON_PAGED_EXECUTE 0x0000000000000080ULL
-#define POOL_FLAG_PAGED 0x0000000000000100ULL
-#define POOL_FLAG_SPECIAL_POOL 0x0000000100000000ULL
-
-#define POOL_ZERO_ALLOCATION 1024
-
-typedef enum _POOL_EXTENDED_PARAMETER_TYPE {
-    PoolExtendedParameterInvalidType = 0,
-    PoolExtendedParameterPriority = 1,
-    PoolExtendedParameterSecurePool = 2,
-    PoolExtendedParameterNumaNode = 3,
-    PoolExtendedParameterMax = 4
-} POOL_EXTENDED_PARAMETER_TYPE;
-
-typedef struct _POOL_EXTENDED_PARAMS_SECURE_POOL {
-    HANDLE SecurePoolHandle;
-    PVOID Buffer;
-    ULONG_PTR Cookie;
-    ULONG SecurePoolFlags;
-} POOL_EXTENDED_PARAMS_SECURE_POOL;
-
-typedef struct _POOL_EXTENDED_PARAMETER {
-    struct {
-        ULONG64 Type : 8;
-        ULONG64 Optional : 1;
-        ULONG64 Reserved : 55;
-    };
-    union {
-        ULONG64 Reserved2;
-        PVOID Reserved3;
-        EX_POOL_PRIORITY Priority;
-        POOL_EXTENDED_PARAMS_SECURE_POOL *SecurePoolParams;
-        ULONG PreferredNode;
-    };
-} POOL_EXTENDED_PARAMETER, *PPOOL_EXTENDED_PARAMETER;
-typedef const POOL_EXTENDED_PARAMETER *PCPOOL_EXTENDED_PARAMETER;
-
-_Static_assert(sizeof(POOL_EXTENDED_PARAMETER) == 16, "POOL-058");
-
-NTKERNELAPI PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag);
-NTKERNELAPI PVOID NTAPI ExAllocatePool3(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag,
-                                        PCPOOL_EXTENDED_PARAMETER ExtendedParameters,
-                                        ULONG ExtendedParametersCount);
-NTKERNELAPI VOID NTAPI ExFreePool2(PVOID Block, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameters,
-                                   ULONG ExtendedParametersCount);
-#endif
+#include "pool.h"
 
 /* The task priority register, which holds the IRQL. */
 static inline KIRQL ReadCr8(VOID)

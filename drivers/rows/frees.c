@@ -107,6 +107,20 @@ static VOID NOINLINE FreeWrongly(VOID)
     ExFreePool(NULL); HERE();
 }
 
+/* The bit of older headers that protects a tag; current ones define it as 0. */
+#define PROTECTED 0x80000000
+
+/* Frees with the block's tag, with another and with none, of blocks whose tag is protected and of others. */
+static VOID FreeByTags(VOID)
+{
+    ExFreePoolWithTag(ExAllocatePoolWithTag(PagedPool, 11, 'enoA'), 'enoA'); HERE();
+    ExFreePoolWithTag(ExAllocatePoolWithTag(PagedPool, 12, 'enoA'), 'owtB'); HERE();
+    ExFreePool(ExAllocatePoolWithTag(PagedPool, 13, 'enoA')); HERE();
+    ExFreePoolWithTag(ExAllocatePoolWithTag(PagedPool, 14, 'enoA' | PROTECTED), 'enoA' | PROTECTED); HERE();
+    ExFreePoolWithTag(ExAllocatePoolWithTag(PagedPool, 15, 'enoA' | PROTECTED), 'owtB'); HERE();
+    ExFreePool(ExAllocatePoolWithTag(PagedPool, 16, 'enoA' | PROTECTED)); HERE();
+}
+
 /* Blocks under two tags, of which some are left behind. */
 static VOID LeaveBlocks(VOID)
 {
@@ -128,6 +142,8 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         FreeAtLevels();
     } else if (IsNamed(RegistryPath, L"wrong")) {
         FreeWrongly();
+    } else if (IsNamed(RegistryPath, L"tags")) {
+        FreeByTags();
     } else if (IsNamed(RegistryPath, L"leaves")) {
         LeaveBlocks();
     } else {

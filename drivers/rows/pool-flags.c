@@ -81,7 +81,7 @@ static VOID CheckFlags(VOID)
     }
     DbgPrint("required: %08x\n", (ULONG)Given);
     DbgPrint("optional: %08x\n", (ULONG)(Given >> 32));
-    DbgPrint("pools: none=%u nonpaged=%u execute=%u paged=%u two=%u three=%u\n", Gives(0, 64, TAG),
+    DbgPrint("pools: none=%u nonpaged=%u execute=%u paged=%u two=%u three=%u\n", Gives(2, 64, TAG),
              Gives(0x40, 64, TAG), Gives(0x80, 64, TAG), Gives(0x100, 64, TAG), Gives(0x140, 64, TAG),
              Gives(0x1C0, 64, TAG));
     DbgPrint("refused: memory=%u tag=%u flags=%u size=%u\n", Gives(POOL_FLAG_PAGED, TOO_MUCH, TAG),
@@ -174,6 +174,54 @@ static VOID CheckParameters(VOID)
     ExFreePool(Block);
 }
 
+/* How many of eight blocks of each size begin on a cache line, beside the tail of a large block. */
+static VOID CheckAligned(VOID)
+{
+    static const SIZE_T Lengths[] = {1, 40, 64, 100, 700, 3000};
+    PVOID Large = ExAllocatePool2(POOL_FLAG_NON_PAGED, PAGE_SIZE + 20, TAG);
+    ULONG Aligned = 0;
+    SIZE_T Size;
+    ULONG Index;
+
+    for (Size = 0; Size < RTL_NUMBER_OF(Lengths); Size++) {
+        PVOID Blocks[8];
+
+        for (Index = 0; Index < RTL_NUMBER_OF(Blocks); Index++) {
+            Blocks[Index] = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_CACHE_ALIGNED, Lengths[Size], TAG);
+            Aligned += (ULONG_PTR)Blocks[Index] % 64 == 0 && IsAll(Blocks[Index], Lengths[Size], 0);
+        }
+        for (Index = 0; Index < RTL_NUMBER_OF(Blocks); Index++) {
+            ExFreePoolWithTag(Blocks[Index], TAG);
+        }
+    }
+    ExFreePoolWithTag(Large, TAG);
+    DbgPrint("cache-lines: %u\n", Aligned);
+}
+
+/* Pool types where flags belong, a value each line. */
+static VOID PassTypes(VOID)
+{
+    DbgPrint("types-as-flags: %p", ExAllocatePool2(NonPagedPool, 64, TAG)); HERE();
+    DbgPrint(" %p", ExAllocatePool2(PagedPool, 64, TAG)); HERE();
+    DbgPrint(" %p", ExAllocatePool2(NonPagedPoolNx, 64, TAG)); HERE();
+    DbgPrint(" %p", ExAllocatePool2(NonPagedPoolCacheAligned, 64, TAG)); HERE();
+    DbgPrint(" %p\n", ExAllocatePool3(NonPagedPoolNxCacheAligned, 64, TAG, NULL, 0)); HERE();
+}
+
+/* Requests that fail as documented, or are served although something is odd. */
+static VOID AskOddly(VOID)
+{
+    PVOID Block;
+
+    Gives(POOL_FLAG_NON_PAGED, 64, 0);
+    Gives(POOL_FLAG_NON_PAGED | 0x800, 64, TAG);
+    Gives(POOL_FLAG_UNINITIALIZED, 64, TAG);
+    GivesWith(POOL_FLAG_NON_PAGED, 1, 7);
+    Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, 0x01020304);
+    DbgPrint("odd-tag: %u\n", Block != NULL);
+    ExFreePool(Block);
+}
+
 static VOID CallAtLevels(VOID)
 {
     KIRQL Old = KfRaiseIrql(APC_LEVEL);
@@ -194,6 +242,7 @@ static VOID CallAtLevels(VOID)
     ExAllocatePool2(POOL_FLAG_NON_PAGED, 67, TAG); HERE();
     ExAllocatePool2(POOL_FLAG_NON_PAGED_EXECUTE, 68, TAG); HERE();
     KeLowerIrql(Old);
+    DbgPrint("lowered: paged=%u\n", Gives(POOL_FLAG_PAGED, 69, TAG));
 }
 
 /* A crime that ends the run; what it is depends on the driver's name. */
@@ -229,6 +278,17 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         DbgPrint("no-bytes: %p\n", ExAllocatePool2(POOL_FLAG_PAGED, 0, TAG));
         return STATUS_SUCCESS;
     }
+    if (IsNamed(RegistryPath, L"types")) {
+        PassTypes();
+        return STATUS_SUCCESS;
+    }
+    if (IsNamed(RegistryPath, L"odd")) {
+        AskOddly();
+        return STATUS_SUCCESS;
+    }
+    if (IsNamed(RegistryPath, L"no-memory")) {
+        return Gives(POOL_FLAG_NON_PAGED, TOO_MUCH, TAG) ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+    }
     if (!IsNamed(RegistryPath, L"observe")) {
         Commit(RegistryPath);
         DbgPrint("survived: yes\n");
@@ -237,6 +297,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     CheckContents();
     CheckFlags();
     CheckKinds();
+    CheckAligned();
     DbgPrint("geometry: %u %u %u %u %u\n", LiesWell(1), LiesWell(100), LiesWell(2001), LiesWell(PAGE_SIZE),
              LiesWell(PAGE_SIZE + 1));
     CheckParameters();

@@ -95,6 +95,35 @@ static VOID CheckTypes(VOID)
     }
 }
 
+/* How many of eight blocks of each cache-aligned type begin on a cache line. */
+static VOID CheckAligned(VOID)
+{
+    static const ULONG Types[] = {4, 5, 36, 37, 516};
+    ULONG Aligned = 0;
+    ULONG Index;
+    ULONG Number;
+
+    for (Index = 0; Index < RTL_NUMBER_OF(Types); Index++) {
+        PVOID Blocks[8];
+
+        for (Number = 0; Number < RTL_NUMBER_OF(Blocks); Number++) {
+            Blocks[Number] = Ask(Number % 2 ? TAGGED : QUOTA_TAGGED, Types[Index], 1 + 100 * Number, TAG);
+            Aligned += (ULONG_PTR)Blocks[Number] % 64 == 0;
+        }
+        for (Number = 0; Number < RTL_NUMBER_OF(Blocks); Number++) {
+            ExFreePoolWithTag(Blocks[Number], TAG);
+        }
+    }
+    DbgPrint("cache-lines: %u\n", Aligned);
+}
+
+/* The default tags of header macros are tags like others. */
+static VOID CheckDefaultTags(VOID)
+{
+    ExFreePoolWithTag(ExAllocatePoolWithTag(PagedPool, 10, ' kdD'), ' kdD');
+    ExFreePoolWithTag(ExAllocatePoolWithTag(PagedPool, 10, ' mdW'), ' mdW');
+}
+
 /* Memory of the nonpaged type may be touched at every level. */
 static VOID CheckTouched(VOID)
 {
@@ -207,8 +236,10 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         CheckContents();
         CheckZeroed();
         CheckTypes();
+        CheckAligned();
         CheckTouched();
         CheckUntagged();
+        CheckDefaultTags();
         CheckFailures();
     } else {
         FailToGet(RegistryPath);

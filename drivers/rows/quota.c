@@ -8,7 +8,7 @@ static ULONG Count;
 
 /*
  * Allocates charged blocks until the quota is used up; each holds the address of the one before. They are of two kinds
- * by turns, since one kind alone is at its own limit first.
+ * by turns, each of which has a quota of its own.
  */
 static VOID UseUp(VOID)
 {
@@ -66,6 +66,8 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         DbgPrint("page: below=%u tagged=%u flags=%u\n", Free(ExAllocatePoolWithQuotaTag(Failing, PAGE_SIZE - 1, TAG)),
                  Free(ExAllocatePoolWithQuotaTag(Failing, PAGE_SIZE, TAG)),
                  Free(ExAllocatePool2(POOL_FLAG_PAGED | POOL_FLAG_USE_QUOTA, PAGE_SIZE, TAG)));
+        /* One of each kind. */
+        GiveBackOne();
         GiveBackOne();
         DbgPrint("given-back: flags=%u\n", Free(ExAllocatePool2(POOL_FLAG_PAGED | POOL_FLAG_USE_QUOTA, LENGTH, TAG)));
         return STATUS_SUCCESS;

@@ -15,6 +15,19 @@ pub struct Source {
     pub files: Vec<String>,
 }
 
+impl Source {
+    /// The driver of `rows/` in `NAME.c` and, where it has more files, in the folder `NAME` beside it.
+    pub fn observer(name: &str) -> Result<Source, ReadError> {
+        let dir = folder().join("rows");
+        let mut files = vec![format!("{name}.c"), "../support/cookie.c".to_owned()];
+        let others = dir.join(name);
+        if others.is_dir() {
+            files.extend(file_names(&others)?.iter().map(|file| format!("{name}/{file}")));
+        }
+        Ok(Source { name: name.to_owned(), dir, files })
+    }
+}
+
 /// A driver with what is expected of it, and its innocent twin.
 #[derive(Clone, Debug)]
 pub struct Driver {

@@ -55,9 +55,8 @@ fn observers() -> Vec<Source> {
     let files = fs::read_dir(&dir).expect("the folder").map(|entry| entry.expect("an entry").file_name());
     let observer = |file: std::ffi::OsString| {
         let file = file.into_string().expect("a plain name");
-        let name = format!("rows-{}", file.strip_suffix(".c")?);
-        let files = vec![file, "../support/cookie.c".to_owned()];
-        Some(Source { name, dir: dir.clone(), files })
+        let source = Source::observer(file.strip_suffix(".c")?).expect("the folder");
+        Some(Source { name: format!("rows-{}", source.name), ..source })
     };
     files.filter_map(observer).collect()
 }

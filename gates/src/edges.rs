@@ -18,13 +18,17 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// Crates that may use only these of ours, whatever their floor; ground-floor crates use the words alone.
-const ONLY: [(&str, &[&str]); 7] = [
+const ONLY: [(&str, &[&str]); 10] = [
     ("ntpool-types", &[]),
     ("ntpool-abi", &["ntpool-types"]),
     ("ntpool-image", &["ntpool-types"]),
     ("ntpool-finding", &["ntpool-types"]),
     // A report can be drawn wherever a finding can be read.
     ("ntpool-report", &["ntpool-finding"]),
+    // The pool's other faces, beside the machine: a process's allocator, a Rust heap, a C library on that heap.
+    ("ntpool-malloc", &["ntpool-types", "ntpool-pool"]),
+    ("ntpool-heap", &["ntpool-types", "ntpool-pool"]),
+    ("ntpool-c", &["ntpool-types", "ntpool-heap"]),
     // Beside the stack: drivers for tests, and the gates, which write pages from the tables of rules and exports.
     ("ntpool-drivers", &["ntpool-types", "ntpool-finding"]),
     ("ntpool-gates", &["ntpool-types", "ntpool-driver"]),
@@ -34,8 +38,15 @@ const ONLY: [(&str, &[&str]); 7] = [
 const TEST_SUPPORT: (&str, [&str; 2]) = ("ntpool-drivers", ["ntpool", "ntpool-cli"]);
 
 /// Crates that run without an operating system.
-const NO_STD: [&str; 6] =
-    ["ntpool-types", "ntpool-abi", "ntpool-pool", "ntpool-memory", "ntpool-dma", "ntpool-verifier"];
+const NO_STD: [&str; 7] = [
+    "ntpool-types",
+    "ntpool-abi",
+    "ntpool-pool",
+    "ntpool-memory",
+    "ntpool-dma",
+    "ntpool-verifier",
+    "ntpool-heap",
+];
 
 /// A crate of the workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]

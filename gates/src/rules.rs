@@ -23,12 +23,19 @@ pub fn generate() -> String {
          Every finding names the rule that was broken. Rule ids are stable: scripts may rely on them. After a *soft*\n\
          finding the run goes on, a *hard* one ends it.\n",
     );
-    let mut family = "";
+    let family = |rule: &Rule| rule.id().split_once('.').map_or(rule.id(), |(family, _)| family);
+    let mut families: Vec<&str> = Vec::new();
     for rule in Rule::ALL {
-        let its_family = rule.id().split_once('.').map_or(rule.id(), |(family, _)| family);
-        if family != its_family {
-            family = its_family;
-            let _ = write!(page, "\n## {family}\n");
+        if !families.contains(&family(rule)) {
+            families.push(family(rule));
+        }
+    }
+    let in_order = families.iter().flat_map(|name| Rule::ALL.iter().filter(|rule| family(rule) == *name));
+    let mut current = "";
+    for rule in in_order {
+        if current != family(rule) {
+            current = family(rule);
+            let _ = write!(page, "\n## {current}\n");
         }
         let severity = match rule.severity() {
             Severity::Soft => "soft",

@@ -27,10 +27,12 @@ mod io_stack_location;
 mod irp;
 mod list;
 mod lock;
+mod lookaside;
 mod mdl;
 mod pool_parameter;
 mod registry;
 mod shared_data;
+mod slist;
 mod stack;
 mod string;
 mod version;
@@ -43,10 +45,12 @@ pub use irp::*;
 pub use layout::{Constant, Field, Member, Structure};
 pub use list::*;
 pub use lock::*;
+pub use lookaside::*;
 pub use mdl::*;
 pub use pool_parameter::*;
 pub use registry::*;
 pub use shared_data::*;
+pub use slist::*;
 pub use stack::*;
 pub use string::*;
 pub use version::*;
@@ -85,7 +89,15 @@ pub const LAYOUTS: &[Structure] = &[
     OsVersionInfoEx::LAYOUT,
     PoolExtendedParameter::LAYOUT,
     SecurePoolParameters::LAYOUT,
+    PoolCreateParameters::LAYOUT,
     RegistryQuery::LAYOUT,
+    SListHeader::LAYOUT,
+    SListEntry::LAYOUT,
+    GeneralLookaside::LAYOUT,
+    LookasideListEx::LAYOUT,
+    AlignedLookaside::LAYOUT,
+    NPagedLookasideList::LAYOUT,
+    PagedLookasideList::LAYOUT,
 ];
 
 /// Every table of constants of this crate.
@@ -97,6 +109,7 @@ pub const CONSTANTS: &[&[Constant]] = &[
     irp::CONSTANTS,
     io_stack_location::CONSTANTS,
     lock::CONSTANTS,
+    lookaside::CONSTANTS,
     pool_parameter::CONSTANTS,
     registry::CONSTANTS,
     shared_data::CONSTANTS,

@@ -68,6 +68,18 @@ nt_struct! {
     }
 }
 
+nt_struct! {
+    /// What else is said of a new pool, as Microsoft's reference page lists the members.
+    PoolCreateParameters = "POOL_CREATE_EXTENDED_PARAMS", 0x10 {
+        /// The version of this structure.
+        version: u32 = [0x0] VERSION "Version",
+        /// How many parameters follow.
+        count: u32 = [0x4] COUNT "ParameterCount",
+        /// The address of the first.
+        parameters: u64 = [0x8] PARAMETERS "Parameters",
+    }
+}
+
 nt_constants! {
     /// No parameter: never valid (POOL-061, POOL-062).
     PARAMETER_INVALID: u8 = 0, "PoolExtendedParameterInvalidType";
@@ -79,6 +91,20 @@ nt_constants! {
     PARAMETER_NUMA_NODE: u8 = 3, "PoolExtendedParameterNumaNode";
     /// One more than the last type.
     PARAMETER_MAX: u8 = 4, "PoolExtendedParameterMax";
+    /// The bit of a node's number that lets the allocation fall back to other nodes (POOL-071).
+    MM_ANY_NODE_OK: u32 = 0x8000_0000;
+    /// No flag of a secure allocation (POOL-074).
+    SECURE_POOL_FLAGS_NONE: u32 = 0;
+    /// The block may be freed.
+    SECURE_POOL_FLAGS_FREEABLE: u32 = 1;
+    /// The block's contents may be changed by the routine that updates them.
+    SECURE_POOL_FLAGS_MODIFIABLE: u32 = 2;
+    /// Make a secure pool (POOL-077).
+    POOL_CREATE_FLG_SECURE_POOL: u32 = 1;
+    /// Let the pool take its memory from the system's.
+    POOL_CREATE_FLG_USE_GLOBAL_POOL: u32 = 2;
+    /// The version of the parameters for a new pool.
+    POOL_CREATE_PARAMS_VERSION: u32 = 1;
 }
 
 #[cfg(test)]
@@ -117,6 +143,28 @@ mod tests {
             assert_eq!(offset, 8);
         }
         assert_eq!(PoolExtendedParameter::new(1, true, 0x20).as_bytes()[..9], [1, 1, 0, 0, 0, 0, 0, 0, 0x20]);
+    }
+
+    // POOL-071 POOL-074 POOL-077
+    #[test]
+    fn pool_071_074_077_flags_of_nodes_and_secure_pools_have_their_values() {
+        assert_eq!(MM_ANY_NODE_OK, 0x8000_0000);
+        let flags = [SECURE_POOL_FLAGS_NONE, SECURE_POOL_FLAGS_FREEABLE, SECURE_POOL_FLAGS_MODIFIABLE];
+        assert_eq!(flags, [0, 1, 2]);
+        assert_eq!([POOL_CREATE_FLG_SECURE_POOL, POOL_CREATE_FLG_USE_GLOBAL_POOL], [1, 2]);
+        assert_eq!(POOL_CREATE_PARAMS_VERSION, 1);
+    }
+
+    #[test]
+    fn pool_073_a_secure_parameter_has_handle_contents_cookie_and_flags() {
+        let offsets = [
+            SecurePoolParameters::SECURE_POOL_HANDLE.offset(),
+            SecurePoolParameters::BUFFER.offset(),
+            SecurePoolParameters::COOKIE.offset(),
+            SecurePoolParameters::FLAGS.offset(),
+        ];
+        assert_eq!(offsets, [0, 8, 16, 24]);
+        assert_eq!(SecurePoolParameters::SIZE, 32);
     }
 
     #[test]

@@ -5,6 +5,8 @@
  * then stands in it as text. Nothing of it ever runs.
  */
 #include <ntifs.h>
+/* What those headers lack, as the drivers of this repository are built with it. */
+#include "pool.h"
 #include <stddef.h>
 
 /* In two halves: not every number of 64 bits can be an instruction's operand. */

@@ -1,7 +1,8 @@
 //! The command line.
 
 use crate::size::parse_memory;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ntpool::{TagPolicy, WindowsVersion};
 use ntpool_report::Format;
 use ntpool_types::Bytes;
 use std::path::PathBuf;
@@ -58,6 +59,15 @@ pub struct RunOptions {
           default_value_t = ntpool::DEFAULT_TIMEOUT.as_secs())]
     pub timeout: u64,
 
+    /// The version of Windows that the machine is: 7, 8, 10-1909 or 10. It decides which routines are there and which
+    /// pool types and flags are known.
+    #[arg(long, value_name = "VERSION", value_parser = parse_windows, default_value = "10")]
+    pub windows: WindowsVersion,
+
+    /// Which frees with another tag than the block's are found: always, or only those of blocks with a protected tag.
+    #[arg(long, value_name = "WHEN", default_value = "always")]
+    pub tag_mismatch: TagMismatch,
+
     /// Write what the driver prints for a debugger to this file as it comes; `-` is the standard output.
     #[arg(long, value_name = "FILE")]
     pub debug_output: Option<PathBuf>,
@@ -79,9 +89,36 @@ impl Default for RunOptions {
             seed: ntpool::DEFAULT_SEED,
             memory: ntpool::DEFAULT_MEMORY,
             timeout: ntpool::DEFAULT_TIMEOUT.as_secs(),
+            windows: WindowsVersion::WINDOWS_10,
+            tag_mismatch: TagMismatch::Always,
             debug_output: None,
             report: Vec::new(),
             quiet: false,
+        }
+    }
+}
+
+fn parse_windows(name: &str) -> Result<WindowsVersion, String> {
+    WindowsVersion::from_name(name).ok_or_else(|| {
+        let known = WindowsVersion::ALL.map(|(name, _)| name).join(", ");
+        format!("there is no machine for it; the versions are {known}")
+    })
+}
+
+/// Which frees with another tag than the block's are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TagMismatch {
+    /// Each one.
+    Always,
+    /// Those of blocks whose tag has the bit that older headers call PROTECTED_POOL.
+    Protected,
+}
+
+impl TagMismatch {
+    pub fn policy(self) -> TagPolicy {
+        match self {
+            TagMismatch::Always => TagPolicy::Always,
+            TagMismatch::Protected => TagPolicy::OnlyProtected,
         }
     }
 }

@@ -59,7 +59,9 @@ fn watch(
     let machine = Machine::new()
         .seed(options.seed)
         .memory(options.memory)
-        .timeout(Duration::from_secs(options.timeout));
+        .timeout(Duration::from_secs(options.timeout))
+        .windows(options.windows)
+        .tag_policy(options.tag_mismatch.policy());
     let mut progress = Progress::new(driver.name(), options.quiet);
     let mut printed = Ok(());
     let outcome = machine.run_watched(driver, &mut |event: Event<'_>| match event {

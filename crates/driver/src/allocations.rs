@@ -2,10 +2,12 @@
 
 use crate::call::Call;
 use crate::session::Session;
+use crate::stop::Stop;
 use ntpool_finding::{Role, Stack};
 use ntpool_host::guarded;
-use ntpool_pool::{Block, Claim, Contents, Place, Request};
-use ntpool_types::{Bytes, PAGE_SIZE, PoolKind, PoolType, Rule, Tag, Violation, VirtualAddress};
+use ntpool_pool::{Block, Claim, Contents, Place, Placement, Priority, Request, Usage};
+use ntpool_types::{Bytes, PAGE_SIZE, PageCount, PoolKind, PoolType, Rule, Tag, Violation, VirtualAddress};
+use ntpool_verifier::rules::{TagPolicy, TagVerdict};
 use ntpool_verifier::{Allocation, StackId, rules};
 
 /// A block that a driver wants.
@@ -44,31 +46,48 @@ impl Session {
 
     /// Reports a pool type that no header defines.
     pub(crate) fn report_bad_pool_type(&self, call: &Call<'_>, pool_type: PoolType) {
-        let message = format!("pool type {:#x} was asked for, which no header defines", pool_type.0);
+        let message = match pool_type.name() {
+            Some(name) if pool_type.kind().is_some() => {
+                format!("pool type {name} was asked for, which Windows {} does not know", self.version)
+            }
+            Some(name) => format!("pool type {:#x} was asked for: {name}, which is no pool", pool_type.0),
+            None => format!("pool type {:#x} was asked for, which no header defines", pool_type.0),
+        };
         self.report_rule(call, Rule::PoolBadType, &message);
     }
 
     /// Gives the driver a block, or nothing when memory or quota is used up.
     pub(crate) fn allocate(&self, call: &Call<'_>, wanted: &Wanted) -> Option<VirtualAddress> {
+        self.allocate_placed(call, wanted, Placement::ANY)
+    }
+
+    /// The same with a block that is placed so.
+    pub(crate) fn allocate_placed(
+        &self,
+        call: &Call<'_>,
+        wanted: &Wanted,
+        placement: Placement,
+    ) -> Option<VirtualAddress> {
+        let _in_reach = self.reach_paged_pool();
         let Wanted { size, kind, tag, contents, quota } = *wanted;
         // No quota is charged from a page on (POOL-102; for the flag of the newer routines our choice, POOL-103).
-        let charged = quota && size < PAGE_SIZE;
-        if charged && self.process.charge(size).is_err() {
-            return None;
-        }
-        let Ok(block) = self.pool.allocate(Request { size, kind, tag, contents }) else {
-            if charged {
-                self.process.give_back(size);
-            }
+        let charge = match quota && size < PAGE_SIZE {
+            true => Some(self.processes.charge(kind, size).ok()?),
+            false => None,
+        };
+        let Ok(block) = self.pool.allocate_placed(Request { size, kind, tag, contents }, placement) else {
+            charge.into_iter().for_each(|charge| self.processes.give_back(charge));
             return None;
         };
-        if charged {
-            self.charged.borrow_mut().insert(block.address, size);
+        if let Some(charge) = charge {
+            self.charged.borrow_mut().insert(block.address, charge);
         }
         if contents == Contents::Uninitialized {
             // The block is writable, so this can't fail; if it did, the driver would find out as it should.
             let _ = guarded::fill(block.address, size, self.rubbish);
         }
+        self.mark_slack(block.address, size);
+        self.note_given(block.address, true);
         let stack = self.intern(&self.trace(call.registers()));
         let Block { address, size, kind, tag } = block;
         let record = Allocation { address, size, kind, tag, stack, thread: THREAD, sequence: 0 };
@@ -79,25 +98,83 @@ impl Session {
     /// Frees a block for the driver, or reports why not.
     pub(crate) fn free(&self, call: &Call<'_>, requested: Requested) {
         let Requested { address, tag } = requested;
-        let irql = self.processor.irql();
+        if self.refuses_free(call, address) || self.refuses_ordinary_free(call, address) {
+            return;
+        }
+        let _in_reach = self.reach_paged_pool();
+        let mut compared = tag;
         if let Place::Live(block) = self.pool.find(address)
             && block.address == address
-            && let Some(violation) = rules::check_free(irql, block.kind, address)
         {
-            let message = format!("{} of {} pool were freed at {irql}", block.size, block.kind);
-            self.report_about(call, &violation, &message, &block, self.allocated_at(address));
+            let irql = self.processor.irql();
+            if let Some(violation) = rules::check_free(irql, block.kind, address) {
+                let message = format!("{} of {} pool were freed at {irql}", block.size, block.kind);
+                self.report_about(call, &violation, &message, &block, self.allocated_at(address));
+            }
+            self.check_slack(call, &block);
+            compared = self.tag_to_compare(call, tag, &block);
         }
-        match self.pool.free(Claim { address, tag }) {
+        match self.pool.free(Claim { address, tag: compared }) {
             Ok(freed) => self.record_free(call, &freed),
             Err(violation) => self.report_free_crime(call, requested, &violation),
         }
     }
 
-    fn record_free(&self, call: &Call<'_>, freed: &Block) {
+    /// The tag that the pool is to compare with the block's, if any; a tag that is missing is reported here.
+    fn tag_to_compare(&self, call: &Call<'_>, given: Option<Tag>, block: &Block) -> Option<Tag> {
+        let policy = if self.order.lenient_tags { TagPolicy::OnlyProtected } else { TagPolicy::Always };
+        match policy.verdict(block.tag, given.is_some()) {
+            TagVerdict::Compare => given,
+            TagVerdict::Ignore => None,
+            TagVerdict::Missing => {
+                let violation = rules::wrong_tag(block.address, block.tag, Tag(0));
+                let message =
+                    format!("a block whose tag {:#x} is protected was freed without its tag", block.tag.0);
+                self.report_about(call, &violation, &message, block, self.allocated_at(block.address));
+                None
+            }
+        }
+    }
+
+    /// Reports bytes behind a block that is about to be freed and that belong to nobody, when they were written.
+    fn check_slack(&self, call: &Call<'_>, block: &Block) {
+        let Some(size) = self.tracker.borrow().live(block.address).map(|known| known.size) else { return };
+        if let Some(written) = self.written_slack(block.address, size) {
+            let block = Block { size, ..*block };
+            let violation = rules::overrun(block.address, size, written.found);
+            let stacks = self.allocated_at(block.address);
+            self.report_about(call, &violation, &written.to_string(), &block, stacks);
+        }
+    }
+
+    /// Whether there is enough memory for a request of this priority.
+    pub(crate) fn admits(&self, priority: Priority, kind: PoolKind, size: Bytes) -> bool {
+        let pool = self.pool.usage(kind);
+        // What the pool holds and does not use is free memory to its callers.
+        let idle = pool.committed.0.saturating_sub(pool.in_use.0);
+        let limit = self.physical.size().pages_rounded_up();
+        let in_use = PageCount(limit.0.saturating_sub(self.physical.free_pages().0 + idle));
+        let memory = Usage { in_use, committed: in_use, limit };
+        priority.admits(&pool, size) && priority.admits(&memory, size)
+    }
+
+    /// The stop for a request that must succeed and can't be met.
+    pub(crate) fn must_succeed_stop(&self, kind: PoolKind, size: Bytes) -> Stop {
+        let usage = self.pool.usage(kind);
+        let available = PageCount(self.physical.free_pages().0.min(usage.limit.0 - usage.in_use.0));
+        let large = u64::from(size > PAGE_SIZE);
+        Stop::Crime {
+            violation: rules::must_succeed_empty(size, usage.in_use, large, available),
+            message: format!("{size} of {kind} pool that must succeed could not be had"),
+        }
+    }
+
+    pub(crate) fn record_free(&self, call: &Call<'_>, freed: &Block) {
         let stack = self.intern(&self.trace(call.registers()));
         self.tracker.borrow_mut().record_free(freed.address, stack, THREAD);
+        self.note_given(freed.address, false);
         if let Some(charge) = self.charged.borrow_mut().remove(&freed.address) {
-            self.process.give_back(charge);
+            self.processes.give_back(charge);
         }
     }
 

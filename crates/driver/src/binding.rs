@@ -6,7 +6,7 @@ use crate::session::Session;
 use crate::stop::{Answer, Stop};
 use ntpool_finding::LimitKind;
 use ntpool_image::{Image, Import, ImportSymbol};
-use ntpool_types::{NtStatus, Rule};
+use ntpool_types::{Irql, NtStatus, Rule, WindowsVersion};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -28,6 +28,11 @@ impl Binding {
             kind: LimitKind::MissingExport,
             message: format!("driver code jumped to import thunk {index}, which does not exist"),
         }
+    }
+
+    /// Whether a call at this IRQL is told of as one at too high a level.
+    pub(crate) fn is_too_high(&self, irql: Irql) -> bool {
+        matches!(self, Binding::Bound(export) if export.is_too_high(irql))
     }
 
     /// Carries out a call.
@@ -69,14 +74,14 @@ pub(crate) struct Bindings {
 }
 
 /// Finds what each import of an image stands for.
-pub(crate) fn bind(image: &Image) -> Bindings {
+pub(crate) fn bind(image: &Image, version: WindowsVersion) -> Bindings {
     let mut bindings: Vec<Binding> = exports::table().iter().map(Binding::Bound).collect();
     bindings.push(Binding::InvalidRequest);
     let mut missing: BTreeMap<String, usize> = BTreeMap::new();
     let places = image
         .imports()
         .iter()
-        .map(|import| match find(import) {
+        .map(|import| match find(import, version) {
             Some(place) => place,
             None => *missing.entry(Named(import).to_string()).or_insert_with_key(|name| {
                 bindings.push(Binding::Missing(name.clone()));
@@ -87,9 +92,11 @@ pub(crate) fn bind(image: &Image) -> Bindings {
     Bindings { bindings, places }
 }
 
-fn find(import: &Import) -> Option<usize> {
+fn find(import: &Import, version: WindowsVersion) -> Option<usize> {
     match &import.symbol {
-        ImportSymbol::Name(name) => exports::place(&import.dll, name),
+        ImportSymbol::Name(name) => {
+            exports::place(&import.dll, name).filter(|&place| exports::table()[place].is_in(version))
+        }
         ImportSymbol::Ordinal(_) => None,
     }
 }

@@ -104,7 +104,7 @@ impl Session {
         self.tell(draft.explained_by(vec![self.trapped_stack(registers)]));
     }
 
-    fn explain_fault(&self, fault: &Fault, in_driver: bool, registers: &Registers) -> Draft {
+    pub(crate) fn explain_fault(&self, fault: &Fault, in_driver: bool, registers: &Registers) -> Draft {
         // The machine's own tables say whether a page is there and forbids the access; Linux may have dropped its copy.
         let entry = self.physical.entry(fault.address).filter(|entry| match fault.access {
             Access::Read => !entry.protection().is_readable(),
@@ -130,7 +130,7 @@ impl Session {
             Rule::StackOverflow => {
                 format!("the kernel stack of {} was used up", self.fiber.stack().size)
             }
-            Rule::MemoryIrql => format!("{cause} was {deed} at {}", fault.irql),
+            Rule::MemoryIrql | Rule::MemoryPagedIrql => format!("{cause} was {deed} at {}", fault.irql),
             _ => format!("{cause} was {deed}"),
         };
         Draft::new(violation.rule, Some(violation.bug_check), message)
@@ -242,6 +242,9 @@ impl AddressMap for Session {
         }
         if layout::DIRECT_MAP.contains(address) {
             return Occupant::DirectMap;
+        }
+        if let Some(block) = self.secure.borrow().holding(address) {
+            return Occupant::SecurePool(shown(&block));
         }
         match self.pool.find(address) {
             Place::Live(block) => Occupant::LivePool(shown(&block)),

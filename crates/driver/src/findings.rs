@@ -5,7 +5,7 @@ use crate::session::Session;
 use ntpool_finding::{Block as BlockRecord, Finding, Hex, Message, Role, Stack};
 use ntpool_machine::Registers;
 use ntpool_pool::Block;
-use ntpool_types::{BugCheck, BugCheckCode, Bytes, Rule, Violation};
+use ntpool_types::{BugCheck, BugCheckCode, Bytes, Rule, Violation, VirtualAddress};
 use ntpool_verifier::{Leak, StackId, StackTrace};
 use std::collections::BTreeMap;
 
@@ -121,7 +121,17 @@ impl Session {
         self.tell_once(call, Draft::new(rule, None, message), Role::At);
     }
 
-    fn tell_once(&self, call: &Call<'_>, mut draft: Draft, role: Role) {
+    /// Reports what this call did, the first time that it does so from this place.
+    pub(crate) fn tell_once(&self, call: &Call<'_>, draft: Draft, role: Role) {
+        self.tell_first(call, draft, |stack| self.stack(role, stack));
+    }
+
+    /// The same for an instruction of the driver's that trapped and goes on.
+    pub(crate) fn tell_trapped_once(&self, at: &Call<'_>, draft: Draft) {
+        self.tell_first(at, draft, |_| self.trapped_stack(at.registers()));
+    }
+
+    fn tell_first(&self, call: &Call<'_>, mut draft: Draft, shown: impl FnOnce(StackId) -> Stack) {
         let stack = self.intern(&self.trace(call.registers()));
         let times = {
             let mut told = self.told.borrow_mut();
@@ -130,7 +140,7 @@ impl Session {
             *times
         };
         if times == 1 {
-            draft.stacks.push(self.stack(role, stack));
+            draft.stacks.push(shown(stack));
             self.tell(draft);
         }
     }
@@ -162,8 +172,11 @@ impl Session {
     /// Sends a finding, with the machine's state.
     pub(crate) fn tell(&self, draft: Draft) {
         let Draft { rule, bug_check, message, block, count, bytes, stacks } = draft;
-        let verifier =
-            bug_check.is_some_and(|stop| stop.code == BugCheckCode::DRIVER_VERIFIER_DETECTED_VIOLATION);
+        let verifier = bug_check.is_some_and(|stop| {
+            let made_by_it =
+                [BugCheckCode::DRIVER_VERIFIER_DETECTED_VIOLATION, BugCheckCode::TIMER_OR_DPC_INVALID];
+            made_by_it.contains(&stop.code)
+        });
         let finding = Finding {
             rule: rule.id().to_owned(),
             bug_check: bug_check.map(|stop| Hex(u64::from(stop.code.0))),
@@ -189,15 +202,30 @@ impl Session {
         self.reporter.send(&Message::Finding(Box::new(finding)));
     }
 
+    /// Makes a note, once, about something that this call does and that is no crime.
+    pub(crate) fn note_once(&self, call: &Call<'_>, what: &str) {
+        let stack = self.intern(&self.trace(call.registers()));
+        let place = self.stacks.borrow().frames(stack).first().copied().unwrap_or_default();
+        let note = format!("{what}, at {}", self.shown_place(place));
+        if self.noted.borrow_mut().insert(note.clone()) {
+            self.reporter.send(&Message::Note(note));
+        }
+    }
+
+    /// An address as an offset in the image where it lies there.
+    fn shown_place(&self, place: VirtualAddress) -> String {
+        match self.image.offset_of(place) {
+            Some(offset) => format!("{}+{offset:#x}", self.image.name),
+            None => place.to_string(),
+        }
+    }
+
     /// Says how often findings that were told once happened again.
     pub(crate) fn note_repetitions(&self) {
         let stacks = self.stacks.borrow();
         for ((rule, stack), times) in self.told.borrow().iter().filter(|(_, times)| **times > 1) {
             let place = stacks.frames(*stack).first().copied().unwrap_or_default();
-            let offset = self
-                .image
-                .offset_of(place)
-                .map_or_else(|| place.to_string(), |offset| format!("{}+{offset:#x}", self.image.name));
+            let offset = self.shown_place(place);
             let again = times - 1;
             let note =
                 format!("{rule} happened {again} more time{} at {offset}", if again == 1 { "" } else { "s" });

@@ -1,28 +1,32 @@
 //! The life of a driver: loaded, entered, unloaded, and looked at afterwards.
 
 use crate::binding::{self, Binding, Bindings};
+use crate::findings::Draft;
+use crate::level::PagedTouches;
 use crate::loaded_image::LoadedImage;
+use crate::lookasides::Lookasides;
 use crate::memory;
 use crate::order::Order;
 use crate::reporter::Reporter;
-use crate::session::{Session, WINDOWS_FOLDER, WindowsVersion};
+use crate::secure::SecurePools;
+use crate::session::{Session, WINDOWS_FOLDER};
 use ntpool_abi::{
     DRVO_INITIALIZED, DRVO_LEGACY_DRIVER, DriverExtension, DriverObject, IO_TYPE_DRIVER, KERNEL_STACK_SIZE,
     KUserSharedData, MAJOR_FUNCTION_COUNT, UnicodeString,
 };
-use ntpool_finding::{Hex, Limit, LimitKind, Message, Phase, Status, TagUsage};
+use ntpool_finding::{Hex, Limit, LimitKind, Message, Phase, Role, Status, TagUsage};
 use ntpool_host::fiber::{self, KernelFiber};
 use ntpool_host::layout::{self, SHARED_USER_DATA_SHADOW, SYSTEM_OBJECTS};
 use ntpool_host::physical::{self, PhysicalMemory};
 use ntpool_host::{HostError, arena, confine, processor_area};
 use ntpool_image::Image;
-use ntpool_machine::{Clock, Devices, Fault, Fiber, Process, Processor, Registry, SpinLocks};
+use ntpool_machine::{Clock, Devices, Fault, Fiber, Process, Processes, Processor, Registry, SpinLocks};
 use ntpool_memory::{FrameUse, Protection};
-use ntpool_pool::Block;
-use ntpool_types::{Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, Rule, Tag, VirtualAddress};
-use ntpool_verifier::{StackTable, Tracker, rules};
+use ntpool_pool::{Block, TailModel};
+use ntpool_types::{Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, Rule, Tag, VirtualAddress, WindowsVersion};
+use ntpool_verifier::{Allocation, StackTable, Tracker, rules};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Where the system's objects lie.
@@ -59,7 +63,11 @@ fn derived(seed: u64, purpose: u64) -> u64 {
 pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<Session, HostError> {
     arena::reserve()?;
     let physical = Rc::new(PhysicalMemory::new(Bytes(order.memory))?);
-    let pool = physical::new_pool(&physical)?;
+    let version = WindowsVersion::from_build(order.windows_build).ok_or_else(|| {
+        HostError::plain(format!("be Windows build {}: no version that is known", order.windows_build))
+    })?;
+    let tail = if order.waste_tails { TailModel::Waste } else { TailModel::Reuse };
+    let pool = physical::new_pool(&physical, version, tail)?;
     processor_area::prepare(THREAD_OBJECT)?;
     let kernel_stack = layout::kernel_stack(0, Bytes(KERNEL_STACK_SIZE));
     physical.map(
@@ -73,9 +81,10 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
     if image.end() > THUNKS {
         return Err(HostError::plain("load the image: it reaches into the import thunks"));
     }
-    let Bindings { bindings, places } = binding::bind(&image.image);
+    let Bindings { bindings, places } = binding::bind(&image.image, version);
     fiber::place_thunks(THUNKS, u32::try_from(bindings.len()).unwrap_or(u32::MAX))?;
-    let limit = Bytes(order.memory / 4 * 3);
+    // For paged and for nonpaged pool each.
+    let quota = Bytes(order.memory / 8 * 3);
     let registry_path = Block {
         address: REGISTRY_PATH,
         size: Bytes(UnicodeString::SIZE + 2 * registry_path(&order.name).len() as u64),
@@ -92,15 +101,18 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         spin_locks: SpinLocks::default(),
         devices: RefCell::new(Devices::default()),
         registry: RefCell::new(registry),
-        process: Process::new(PROCESS_OBJECT, SYSTEM_PROCESS_ID, limit),
+        processes: Processes::new(Process::new(PROCESS_OBJECT, SYSTEM_PROCESS_ID, quota)),
         physical,
         pool,
         tracker: RefCell::new(Tracker::new()),
         stacks: RefCell::new(StackTable::new()),
         charged: RefCell::new(BTreeMap::new()),
+        secure: RefCell::new(SecurePools::default()),
+        paged_touches: PagedTouches::default(),
         devices_made: RefCell::new(Vec::new()),
         links_made: RefCell::new(Vec::new()),
-        version: WindowsVersion::WINDOWS_10,
+        lookasides: Lookasides::default(),
+        version,
         image,
         bindings,
         thunks: THUNKS,
@@ -110,6 +122,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         phase: Cell::new(Phase::Load),
         stop: RefCell::new(None),
         told: RefCell::new(BTreeMap::new()),
+        noted: RefCell::new(BTreeSet::new()),
     };
     session
         .fill_in(&places)
@@ -268,8 +281,10 @@ impl Session {
         self.report_left()
     }
 
-    /// Reports an IRQL or a lock that a routine did not put back, and puts it back.
+    /// Puts the machine's state in order when a routine has returned: an IRQL or a lock that it did not put back is
+    /// reported and put back.
     fn settle(&self, routine: &str) {
+        self.open_paged_pool();
         let irql = self.processor.irql();
         if irql != Irql::PASSIVE {
             let message = format!("{routine} was called at {} and returned at {irql}", Irql::PASSIVE);
@@ -284,10 +299,12 @@ impl Session {
         }
     }
 
-    /// Takes the image away and reports the blocks, devices and links that are still there.
+    /// Takes the image away and reports the lists, blocks, devices and links that are still there.
     fn report_left(&self) -> Result<(), HostError> {
         self.phase.set(Phase::AfterUnload);
+        self.report_lookasides_left();
         self.image.unload(&self.physical)?;
+        self.report_overruns_left();
         let leaks = self.tracker.borrow().leaks();
         let count = leaks.iter().map(|leak| leak.count).sum();
         let bug_check = rules::leak_stop(DRIVER_NAME, count);
@@ -295,7 +312,45 @@ impl Session {
             self.report_leak(leak, bug_check);
         }
         self.report_devices_left();
+        self.report_secure_pools_left();
+        self.report_quota_left();
         Ok(())
+    }
+
+    /// Reports what was written behind blocks that are left behind.
+    fn report_overruns_left(&self) {
+        let blocks: Vec<Allocation> = self.tracker.borrow().live_blocks().copied().collect();
+        for Allocation { address, size, kind, tag, stack, .. } in blocks {
+            if self.secure.borrow().holding(address).is_some() {
+                continue;
+            }
+            if let Some(written) = self.written_slack(address, size) {
+                let stop = rules::overrun(address, size, written.found).bug_check;
+                let stacks = vec![self.stack(Role::Allocated, stack)];
+                let block = Block { address, size, kind, tag };
+                self.tell(
+                    Draft::new(Rule::PoolOverrun, Some(stop), written.to_string())
+                        .about(Some(&block))
+                        .explained_by(stacks),
+                );
+            }
+        }
+    }
+
+    /// Reports quota that the driver charged by itself and did not return.
+    fn report_quota_left(&self) {
+        for process in self.processes.iter() {
+            for (kind, pool) in [(PoolKind::NonPaged, "nonpaged"), (PoolKind::Paged, "paged")] {
+                let left = process.charged_by_hand(kind);
+                if left > Bytes::ZERO {
+                    let message = format!(
+                        "{left} of {pool} pool quota were charged to process {} and not returned",
+                        process.id()
+                    );
+                    self.report_afterwards(Rule::PoolQuotaLeft, &message, Vec::new());
+                }
+            }
+        }
     }
 
     /// Sends the table of tags and whatever else is known at the end.

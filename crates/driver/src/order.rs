@@ -11,6 +11,12 @@ pub struct Order {
     pub seed: u64,
     /// The machine's memory in bytes.
     pub memory: u64,
+    /// The build of the Windows that the machine claims to be.
+    pub windows_build: u32,
+    /// Whether a free with another tag than the block's goes unnoticed unless the tag is protected.
+    pub lenient_tags: bool,
+    /// Whether the tails of large blocks are wasted, as before Windows Vista.
+    pub waste_tails: bool,
     /// The command that repeats the run, for the findings.
     pub repeat: String,
 }

@@ -4,10 +4,13 @@ use crate::binding::Binding;
 use crate::call::Call;
 use crate::devices::Made;
 use crate::findings::Told;
+use crate::level::PagedTouches;
 use crate::loaded_image::LoadedImage;
+use crate::lookasides::Lookasides;
 use crate::memory;
 use crate::order::Order;
 use crate::reporter::Reporter;
+use crate::secure::SecurePools;
 use crate::stop::Stop;
 use ntpool_abi::KUserSharedData;
 use ntpool_finding::{DebugLine, Message, Phase};
@@ -15,27 +18,15 @@ use ntpool_host::fiber::{Kernel, KernelFiber, Verdict};
 use ntpool_host::layout::SHARED_USER_DATA_SHADOW;
 use ntpool_host::physical::{PhysicalMemory, PoolPlatform};
 use ntpool_machine::{
-    Clock, Devices, Exit, Fiber, Instant, ObjectName, Process, Processor, Registers, Registry, SpinLocks,
+    Charge, Clock, Devices, Exit, Fault, Fiber, Instant, ObjectName, Processes, Processor, Registers,
+    Registry, SpinLocks,
 };
 use ntpool_pool::{Block, Place, Pool};
-use ntpool_types::{Bytes, Irql, Rule, VirtualAddress};
+use ntpool_types::{Irql, Rule, VirtualAddress, WindowsVersion};
 use ntpool_verifier::{StackTable, Tracker};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-
-/// The version of Windows that the machine claims to be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WindowsVersion {
-    pub(crate) major: u32,
-    pub(crate) minor: u32,
-    pub(crate) build: u32,
-}
-
-impl WindowsVersion {
-    /// Windows 10, version 22H2: the last build that has every routine of the pool family, deprecated or new.
-    pub(crate) const WINDOWS_10: WindowsVersion = WindowsVersion { major: 10, minor: 0, build: 19045 };
-}
 
 /// The folder that the machine's Windows lies in, as a driver sees it.
 pub(crate) const WINDOWS_FOLDER: &str = "C:\\Windows";
@@ -52,15 +43,18 @@ pub struct Session {
     pub(crate) spin_locks: SpinLocks,
     pub(crate) devices: RefCell<Devices>,
     pub(crate) registry: RefCell<Registry>,
-    pub(crate) process: Process,
+    pub(crate) processes: Processes,
     pub(crate) physical: Rc<PhysicalMemory>,
     pub(crate) pool: Pool<PoolPlatform>,
     pub(crate) tracker: RefCell<Tracker>,
     pub(crate) stacks: RefCell<StackTable>,
     /// The quota charged for each live block that is charged.
-    pub(crate) charged: RefCell<BTreeMap<VirtualAddress, Bytes>>,
+    pub(crate) charged: RefCell<BTreeMap<VirtualAddress, Charge>>,
+    pub(crate) secure: RefCell<SecurePools>,
+    pub(crate) paged_touches: PagedTouches,
     pub(crate) devices_made: RefCell<Vec<Made<VirtualAddress>>>,
     pub(crate) links_made: RefCell<Vec<Made<ObjectName>>>,
+    pub(crate) lookasides: Lookasides,
     pub(crate) version: WindowsVersion,
     /// What memory holds that nobody initialized.
     pub(crate) rubbish: u8,
@@ -76,6 +70,8 @@ pub struct Session {
     /// Why the fiber was given up, and where.
     pub(crate) stop: RefCell<Option<(Stop, Registers)>>,
     pub(crate) told: RefCell<Told>,
+    /// The notes that were made about calls.
+    pub(crate) noted: RefCell<BTreeSet<String>>,
 }
 
 impl Session {
@@ -157,10 +153,13 @@ impl Session {
 impl Kernel for Session {
     fn import(&self, index: u32, registers: &Registers) -> Verdict {
         let call = Call::new(registers);
-        let answer = match self.bindings.get(index as usize) {
+        let irql = self.processor.irql();
+        let binding = self.bindings.get(index as usize);
+        let answer = match binding {
             Some(binding) => binding.serve(self, &call),
             None => Err(Binding::unknown(index)),
         };
+        self.finish_paged_touch(&call, binding.is_some_and(|binding| binding.is_too_high(irql)));
         match answer {
             Ok(value) => Verdict::Return(value),
             // The innermost reason is the one that counts; it has been kept already.
@@ -179,11 +178,16 @@ impl Kernel for Session {
     fn set_irql(&self, level: u8) {
         if let Some(irql) = Irql::new(level) {
             self.processor.set_irql(irql);
+            self.level_changed();
         }
     }
 
     fn time_stamp(&self) -> u64 {
         self.clock.read_time_stamp()
+    }
+
+    fn page_fault(&self, fault: &Fault, registers: Option<&Registers>) -> bool {
+        self.serve_paged_touch(fault, registers)
     }
 }
 

@@ -17,6 +17,7 @@ mod clock;
 mod computer;
 mod device;
 mod name;
+mod pool_limits;
 mod process;
 mod processor;
 mod registry;
@@ -28,7 +29,8 @@ pub use ntpool_verifier::Access;
 
 pub use device::{Device, DeviceError, Devices};
 pub use name::ObjectName;
-pub use process::{Process, QuotaExceeded};
+pub use pool_limits::pool_limit;
+pub use process::{Charge, Process, Processes, QuotaExceeded};
 pub use processor::{DispatchLevel, Processor};
 pub use registry::{Key, KeyPath, Registry, Root, Value, ValueType};
 pub use spin_lock::SpinLocks;

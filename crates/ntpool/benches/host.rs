@@ -117,7 +117,15 @@ fn run_in_parts(parts: &mut Parts) -> Result<(), Box<dyn Error>> {
     let mut child = Child::start(SAMPLE)?;
     parts.start.add(lap());
     let memory = ntpool::DEFAULT_MEMORY.0;
-    let order = Order { name: "sample.sys".into(), seed: 1, memory, repeat: String::new() };
+    let order = Order {
+        name: "sample.sys".into(),
+        seed: 1,
+        memory,
+        windows_build: ntpool::WindowsVersion::WINDOWS_10.build,
+        lenient_tags: false,
+        waste_tails: false,
+        repeat: String::new(),
+    };
     child.channel().send(&serde_json::to_vec(&order)?)?;
     loop {
         match child.channel().receive(TIMEOUT)? {

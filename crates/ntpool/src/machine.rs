@@ -2,10 +2,10 @@
 
 use crate::driver::Driver;
 use crate::supervision::{self, Event, Watcher};
-use ntpool_driver::Order;
+use ntpool_driver::{Order, TagPolicy, TailModel};
 use ntpool_finding::Outcome;
 use ntpool_host::HostError;
-use ntpool_types::Bytes;
+use ntpool_types::{Bytes, WindowsVersion};
 use std::time::Duration;
 
 /// The memory of a machine that nobody describes.
@@ -23,6 +23,9 @@ pub struct Machine {
     seed: u64,
     memory: Bytes,
     timeout: Duration,
+    windows: WindowsVersion,
+    tags: TagPolicy,
+    tails: TailModel,
 }
 
 impl Default for Machine {
@@ -35,7 +38,14 @@ impl Machine {
     /// The ordinary machine: one processor, 256 MiB, 10 seconds.
     #[must_use]
     pub fn new() -> Machine {
-        Machine { seed: DEFAULT_SEED, memory: DEFAULT_MEMORY, timeout: DEFAULT_TIMEOUT }
+        Machine {
+            seed: DEFAULT_SEED,
+            memory: DEFAULT_MEMORY,
+            timeout: DEFAULT_TIMEOUT,
+            windows: WindowsVersion::WINDOWS_10,
+            tags: TagPolicy::Always,
+            tails: TailModel::Reuse,
+        }
     }
 
     /// The same with this seed, from which everything arbitrary is derived.
@@ -56,6 +66,24 @@ impl Machine {
         Machine { timeout, ..self }
     }
 
+    /// The same as this version of Windows, one of [`WindowsVersion::ALL`]; Windows 10 if none is named.
+    #[must_use]
+    pub fn windows(self, windows: WindowsVersion) -> Machine {
+        Machine { windows, ..self }
+    }
+
+    /// The same with this policy of frees with another tag than the block's; each is found if none is named.
+    #[must_use]
+    pub fn tag_policy(self, tags: TagPolicy) -> Machine {
+        Machine { tags, ..self }
+    }
+
+    /// The same with this model of the tails of large blocks; they are reused if none is named.
+    #[must_use]
+    pub fn tail_model(self, tails: TailModel) -> Machine {
+        Machine { tails, ..self }
+    }
+
     /// Runs a driver: DriverEntry, unload, and a look at what it left behind.
     ///
     /// # Errors
@@ -73,6 +101,9 @@ impl Machine {
             name: driver.name.clone(),
             seed: self.seed,
             memory: self.memory.0,
+            windows_build: self.windows.build,
+            lenient_tags: self.tags == TagPolicy::OnlyProtected,
+            waste_tails: self.tails == TailModel::Waste,
             repeat: self.repeat(driver),
         };
         supervision::supervise(driver, &order, self.timeout, watcher)
@@ -91,6 +122,12 @@ impl Machine {
         }
         if self.timeout != DEFAULT_TIMEOUT {
             command += &format!(" --timeout {}", self.timeout.as_millis().div_ceil(1000));
+        }
+        if self.windows != WindowsVersion::WINDOWS_10 {
+            command += &format!(" --windows {}", self.windows);
+        }
+        if self.tags != TagPolicy::Always {
+            command += " --tag-mismatch protected";
         }
         command
     }
@@ -120,6 +157,11 @@ mod tests {
     fn the_command_that_repeats_a_run_names_what_is_not_ordinary() {
         let machine = Machine::new().seed(42).memory(Bytes::mib(64));
         assert_eq!(machine.repeat(&Driver::sample()), "ntpool run --seed 42 --memory 67108864");
+        let machine = Machine::new().windows(WindowsVersion::WINDOWS_8).tag_policy(TagPolicy::OnlyProtected);
+        assert_eq!(
+            machine.repeat(&Driver::sample()),
+            "ntpool run --seed 1 --windows 8 --tag-mismatch protected"
+        );
         let machine = Machine::new().timeout(Duration::from_millis(1500));
         assert_eq!(machine.repeat(&Driver::sample()), "ntpool run --seed 1 --timeout 2");
     }

@@ -52,6 +52,8 @@ statuses! {
     INVALID_PARAMETER = 0xC000_000D, "STATUS_INVALID_PARAMETER";
     /// The device does not take this request.
     INVALID_DEVICE_REQUEST = 0xC000_0010, "STATUS_INVALID_DEVICE_REQUEST";
+    /// The caller may not do this.
+    ACCESS_DENIED = 0xC000_0022, "STATUS_ACCESS_DENIED";
     /// Bytes that are no instruction.
     ILLEGAL_INSTRUCTION = 0xC000_001D, "STATUS_ILLEGAL_INSTRUCTION";
     /// The buffer is too small; nothing was written.
@@ -80,6 +82,14 @@ statuses! {
     INSUFFICIENT_RESOURCES = 0xC000_009A, "STATUS_INSUFFICIENT_RESOURCES";
     /// The device is about to go.
     DELETE_PENDING = 0xC000_0056, "STATUS_DELETE_PENDING";
+    /// The first argument is not valid.
+    INVALID_PARAMETER_1 = 0xC000_00EF, "STATUS_INVALID_PARAMETER_1";
+    /// The third argument is not valid.
+    INVALID_PARAMETER_3 = 0xC000_00F1, "STATUS_INVALID_PARAMETER_3";
+    /// The fourth argument is not valid.
+    INVALID_PARAMETER_4 = 0xC000_00F2, "STATUS_INVALID_PARAMETER_4";
+    /// The fifth argument is not valid.
+    INVALID_PARAMETER_5 = 0xC000_00F3, "STATUS_INVALID_PARAMETER_5";
     /// The request is not supported.
     NOT_SUPPORTED = 0xC000_00BB, "STATUS_NOT_SUPPORTED";
     /// An assertion of the driver's failed.

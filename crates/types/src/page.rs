@@ -44,3 +44,13 @@ impl Pfn {
         PhysicalAddress(self.0 << PAGE_SHIFT)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pool_007_a_page_has_4096_bytes() {
+        assert_eq!((PAGE_SIZE.0, PAGE_SHIFT), (0x1000, 12));
+    }
+}

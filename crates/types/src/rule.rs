@@ -84,6 +84,51 @@ rules! {
     PoolBadType, "pool.bad-type", Soft,
         "a pool type that no header defines was requested",
         "The POOL_TYPE value is reserved or unknown. The request fails and the run goes on.";
+    LookasideInitializedTwice, "lookaside.initialized-twice", Soft,
+        "a lookaside list was initialized while it was live",
+        "The list's idle entries are lost and the system's collection of lists is corrupt. The list is initialized anew and the run goes on; the entries it held are not reported as a leak again.";
+    LookasideNotInitialized, "lookaside.not-initialized", Soft,
+        "a lookaside list was used that is not live",
+        "The list was never initialized, or has been deleted. Deleting it is refused and the run goes on; any other call works on whatever the memory holds, as on Windows.";
+    LookasideInFreedPool, "lookaside.in-freed-pool", Soft,
+        "pool was freed that holds a live lookaside list",
+        "Delete a list before the memory of its head is freed. The block is freed all the same and the run goes on; neither the list nor its idle entries are reported again.";
+    LookasideEntryTooSmall, "lookaside.entry-too-small", Soft,
+        "a lookaside list was initialized for entries that are too small",
+        "An idle entry holds the link to the next one, which takes 8 bytes. The list makes its entries as large as the link and the run goes on.";
+    LookasideLeft, "lookaside.left", Soft,
+        "a lookaside list was left behind",
+        "The driver was unloaded, or its DriverEntry failed, and the list was not deleted: the system would go on adjusting a list whose memory is gone. Its idle entries are not reported as a leak again.";
+    LookasideBadArgument, "lookaside.bad-argument", Soft,
+        "a lookaside list was initialized with an argument that is not valid",
+        "The head must lie in nonpaged memory and be aligned to 16 bytes, the depth is reserved and must be 0, and only the documented flags may be set. The list is initialized all the same and the run goes on.";
+    LookasideBadEntry, "lookaside.bad-entry", Soft,
+        "something became an entry of a lookaside list that does not fit it",
+        "Every entry has the list's size, tag and kind of pool, is aligned to 16 bytes, and is a live block if it is in pool. What can't be an entry at all is refused, and the run goes on.";
+    LookasideDoubleFree, "lookaside.double-free", Soft,
+        "an idle entry of a lookaside list was freed",
+        "The entry had been freed to its list already and is idle there. On Windows the list becomes a circle and hands one entry out to two owners. The free is refused and the run goes on.";
+    PoolMustSucceedEmpty, "pool.must-succeed-empty", Hard,
+        "a request that must succeed could not be met",
+        "The must-succeed types do not return when memory is used up: the system stops.";
+    PoolTypeAsFlags, "pool.type-as-flags", Soft,
+        "a pool type was passed where pool flags belong",
+        "The newer routines take POOL_FLAGS, whose numbers are others than those of POOL_TYPE. The request fails, or raises if the value says so, and the run goes on.";
+    PoolOverrun, "pool.overrun", Soft,
+        "memory behind a pool block was written",
+        "Bytes behind the block's last one, which belong to nobody, had changed when the block was freed or the driver was gone. On Windows such a write hits a header or another block.";
+    PoolQuotaLeft, "pool.quota-left", Soft,
+        "a charge of pool quota was left behind",
+        "Quota that a driver charges to a process by itself is returned to that process by the driver.";
+    PoolSecureWrite, "pool.secure-write", Hard,
+        "a block of secure pool was written",
+        "The contents of secure pool are read-only for drivers; they change only through the routine that updates them.";
+    PoolSecureMisuse, "pool.secure-misuse", Soft,
+        "secure pool was freed or destroyed in a way that its parameters forbid",
+        "A secure block is freed by its pool's handle, tag and cookie and only if it was made freeable; a pool is destroyed once, when its blocks are gone. The call is refused and the run goes on; the block is not reported as a leak again.";
+    PoolSecureLeft, "pool.secure-left", Soft,
+        "a secure pool was left behind",
+        "The driver was unloaded, or its DriverEntry failed, and its secure pool was not destroyed. Nobody has its handle any more.";
     MemoryContiguousFree, "memory.contiguous-free", Soft,
         "an address that is no contiguous memory was freed as such",
         "Only the address that the allocation of contiguous memory returned may be given back, once. The free is refused and the run goes on.";
@@ -114,6 +159,9 @@ rules! {
     MemoryIrql, "memory.irql", Hard,
         "an address that is not resident was accessed at raised IRQL",
         "At DISPATCH_LEVEL and above a page fault can't be served, and Windows stops.";
+    MemoryPagedIrql, "memory.paged-irql", Soft,
+        "paged pool was touched at raised IRQL",
+        "At DISPATCH_LEVEL and above a page fault can't be served, and paged pool may be out on disk at any time: Windows stops when it is. Here it is in memory, and the run goes on.";
     MemoryFreedPool, "memory.use-after-free", Hard,
         "freed pool was accessed",
         "The block that held this address has been freed; its memory is gone or belongs to somebody else.";

@@ -115,6 +115,8 @@ pub enum Occupant<'a> {
     FreedPool(Block),
     /// Memory of this live block, or of the rest of its page.
     LivePool(Block),
+    /// Memory of this live block of secure pool, which drivers may only read.
+    SecurePool(Block),
     /// The page below a kernel stack.
     StackGuard,
     /// A kernel stack.
@@ -153,6 +155,8 @@ pub enum Cause<'a> {
     PastEnd(Bytes, Block),
     /// So many bytes into a live block.
     Inside(Bytes, Block),
+    /// So many bytes into a block of secure pool.
+    Secure(Bytes, Block),
     /// A section that was discarded after initialization.
     DiscardedSection(&'a str),
     /// A section that is there and does not allow the access, which was this.
@@ -186,6 +190,7 @@ impl fmt::Display for Cause<'_> {
             Cause::PastEnd(Bytes::ZERO, block) => write!(f, "the first byte past the end of {block}"),
             Cause::PastEnd(distance, block) => write!(f, "{distance} past the end of {block}"),
             Cause::Inside(offset, block) => write!(f, "{offset} into {block}"),
+            Cause::Secure(offset, block) => write!(f, "{offset} into {block}, which is secure pool,"),
             Cause::DiscardedSection(section) => {
                 write!(f, "the {section} section, which is gone after DriverEntry")
             }
@@ -279,6 +284,10 @@ fn stop_for(fault: &Fault, occupant: Occupant<'_>) -> (Rule, BugCheck) {
     }
     if let (Some(entry), true) = (fault.entry, system_address) {
         let forbidden = match access {
+            // The documents name no stop of its own for secure pool; ours is that of other read-only memory.
+            Access::Write if matches!(occupant, Occupant::SecurePool(_)) => {
+                Some((Rule::PoolSecureWrite, BugCheckCode::ATTEMPTED_WRITE_TO_READONLY_MEMORY))
+            }
             Access::Write => {
                 Some((Rule::MemoryReadOnlyWrite, BugCheckCode::ATTEMPTED_WRITE_TO_READONLY_MEMORY))
             }
@@ -300,7 +309,13 @@ fn stop_for(fault: &Fault, occupant: Occupant<'_>) -> (Rule, BugCheck) {
             BugCheckCode::IRQL_NOT_LESS_OR_EQUAL
         };
         let parameters = [address.0, u64::from(irql.level()), access.number(), instruction.0];
-        let rule = if freed { Rule::MemoryFreedPool } else { Rule::MemoryIrql };
+        let rule = match occupant {
+            Occupant::FreedPool(_) => Rule::MemoryFreedPool,
+            Occupant::LivePool(block) if block.kind.is_paged() && contains(block, address) => {
+                Rule::MemoryPagedIrql
+            }
+            _ => Rule::MemoryIrql,
+        };
         return (rule, BugCheck::new(code, parameters));
     }
     if !system_address {
@@ -313,6 +328,11 @@ fn stop_for(fault: &Fault, occupant: Occupant<'_>) -> (Rule, BugCheck) {
     let rule = if freed { Rule::MemoryFreedPool } else { Rule::MemoryBadAddress };
     let parameters = [address.0, access.page_fault_number(), instruction.0, kind];
     (rule, BugCheck::new(BugCheckCode::PAGE_FAULT_IN_NONPAGED_AREA, parameters))
+}
+
+/// Whether the address is one of the block's bytes.
+fn contains(block: Block, address: VirtualAddress) -> bool {
+    address.offset_from(block.address).is_some_and(|offset| offset < block.size)
 }
 
 fn cause_of<'a>(fault: &Fault, occupant: Occupant<'a>, map: &impl AddressMap) -> Cause<'a> {
@@ -338,6 +358,7 @@ fn cause_of<'a>(fault: &Fault, occupant: Occupant<'a>, map: &impl AddressMap) ->
         Occupant::Image { section, .. } => Cause::Section(section, fault.access),
         Occupant::FreedPool(block) => Cause::Freed(offset_in(block), block),
         Occupant::LivePool(block) => past_end(block).unwrap_or(Cause::Inside(offset_in(block), block)),
+        Occupant::SecurePool(block) => Cause::Secure(offset_in(block), block),
         Occupant::StackGuard => Cause::StackGuard,
         Occupant::Stack => Cause::Stack,
         Occupant::DirectMap => Cause::DirectMap,

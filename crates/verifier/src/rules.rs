@@ -3,8 +3,10 @@
 //! A violation's parameters are those of the verifier's bug check. What Windows does without the verifier is
 //! [`without_verifier`]'s answer: some of these calls stop it too, others go unnoticed (VRF-029).
 
+pub mod lookaside;
+
 use ntpool_types::{
-    BugCheck, BugCheckCode, Bytes, Irql, PoolKind, PoolType, Rule, Tag, Violation, VirtualAddress,
+    BugCheck, BugCheckCode, Bytes, Irql, PageCount, PoolKind, PoolType, Rule, Tag, Violation, VirtualAddress,
 };
 
 /// The highest level at which pool of this kind may be allocated or freed (POOL-044 to POOL-047, POOL-146, POOL-147).
@@ -94,6 +96,79 @@ pub fn check_must_succeed(pool_type: PoolType, size: Bytes, tag: Tag) -> Option<
         ),
         subject: VirtualAddress::NULL,
     })
+}
+
+/// The stop for a request that must succeed and can't be met (POOL-170, VRF-125).
+///
+/// `used` and `available` are nonpaged pages; `large` is the number of requests above a page.
+#[must_use]
+pub const fn must_succeed_empty(size: Bytes, used: PageCount, large: u64, available: PageCount) -> Violation {
+    Violation {
+        rule: Rule::PoolMustSucceedEmpty,
+        bug_check: BugCheck::new(BugCheckCode::MUST_SUCCEED_POOL_EMPTY, [size.0, used.0, large, available.0]),
+        subject: VirtualAddress::NULL,
+    }
+}
+
+/// What a free finds when the bytes behind the block have changed (POOL-160).
+///
+/// `found` is what they hold now, the first one lowest.
+#[must_use]
+pub const fn overrun(address: VirtualAddress, size: Bytes, found: u64) -> Violation {
+    Violation {
+        rule: Rule::PoolOverrun,
+        bug_check: BugCheck::new(BugCheckCode::BAD_POOL_HEADER, [0x21, address.0, size.0, found]),
+        subject: address,
+    }
+}
+
+/// Which frees with another tag than the block's are crimes (CONFLICT POOL-150).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TagPolicy {
+    /// Every one.
+    #[default]
+    Always,
+    /// Only those of blocks whose tag is protected; others go unnoticed, as developers' notes say of Windows.
+    OnlyProtected,
+}
+
+/// What comes of a free under these tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagVerdict {
+    /// The pool is to compare the tags, if one is given.
+    Compare,
+    /// The tags are not compared.
+    Ignore,
+    /// The block is protected and was freed without a tag (POOL-151).
+    Missing,
+}
+
+impl TagPolicy {
+    /// What comes of freeing a block with this tag, by a caller that gives a tag or not.
+    ///
+    /// Protection is a bit of the tag that only drivers built with older headers set (CONFLICT POOL-152); where it is
+    /// set, it counts under both policies.
+    #[must_use]
+    pub const fn verdict(self, of_block: Tag, given: bool) -> TagVerdict {
+        match (self, of_block.is_protected(), given) {
+            (_, true, false) => TagVerdict::Missing,
+            (_, true, true) | (TagPolicy::Always, false, _) => TagVerdict::Compare,
+            (TagPolicy::OnlyProtected, false, _) => TagVerdict::Ignore,
+        }
+    }
+}
+
+/// The stop for a free with another tag, or with none where one is demanded (POOL-149).
+#[must_use]
+pub const fn wrong_tag(address: VirtualAddress, of_block: Tag, given: Tag) -> Violation {
+    Violation {
+        rule: Rule::PoolWrongTag,
+        bug_check: BugCheck::new(
+            BugCheckCode::BAD_POOL_CALLER,
+            [0xA, address.0, of_block.0 as u64, given.0 as u64],
+        ),
+        subject: address,
+    }
 }
 
 /// The stop for a driver that was unloaded and left `count` blocks behind (VRF-032, VRF-098).
@@ -206,14 +281,14 @@ mod tests {
     }
 
     #[test]
-    fn without_the_verifier_an_allocation_at_a_bad_level_is_c2_8() {
+    fn pool_159_without_the_verifier_an_allocation_at_a_bad_level_is_c2_8() {
         let violation = allocation(Irql::DISPATCH, PoolKind::Paged)[0];
         let stop = BugCheck::new(BugCheckCode(0xC2), [0x8, 2, 0x77, 96]);
         assert_eq!(without_verifier(&violation), Some(stop));
     }
 
     #[test]
-    fn without_the_verifier_a_free_at_a_bad_level_is_c2_9() {
+    fn pool_158_without_the_verifier_a_free_at_a_bad_level_is_c2_9() {
         let violation = check_free(dirql(), PoolKind::Paged, BLOCK).unwrap();
         let stop = BugCheck::new(BugCheckCode(0xC2), [0x9, 5, 1, BLOCK.0]);
         assert_eq!(without_verifier(&violation), Some(stop));
@@ -267,5 +342,35 @@ mod tests {
     fn vrf_032_a_driver_that_leaves_blocks_behind_is_c4_62() {
         let stop = leak_stop(VirtualAddress(0x2000_0000_8000), 7);
         assert_eq!(stop, BugCheck::new(BugCheckCode(0xC4), [0x62, 0x2000_0000_8000, 0, 7]));
+    }
+
+    // POOL-170 VRF-125
+    #[test]
+    fn pool_170_vrf_125_a_must_succeed_request_that_cannot_be_met_is_41() {
+        let stop = must_succeed_empty(Bytes(5000), PageCount(70), 1, PageCount(3)).bug_check;
+        assert_eq!(stop, BugCheck::new(BugCheckCode(0x41), [5000, 70, 1, 3]));
+    }
+
+    #[test]
+    fn pool_160_bytes_overwritten_behind_a_block_are_19_21() {
+        let violation = overrun(BLOCK, Bytes(90), 0x4100);
+        assert_eq!(violation.bug_check, BugCheck::new(BugCheckCode(0x19), [0x21, BLOCK.0, 90, 0x4100]));
+        assert_eq!((violation.rule, violation.subject), (Rule::PoolOverrun, BLOCK));
+    }
+
+    // POOL-150 POOL-151 POOL-152
+    #[test]
+    fn pool_150_151_152_the_policy_and_the_protected_bit_decide_which_tags_are_compared() {
+        let (plain, protected) = (Tag::from_text(*b"Cnfg"), Tag(u32::from_le_bytes(*b"Cnfg") | 0x8000_0000));
+        for policy in [TagPolicy::Always, TagPolicy::OnlyProtected] {
+            assert_eq!(policy.verdict(protected, true), TagVerdict::Compare);
+            assert_eq!(policy.verdict(protected, false), TagVerdict::Missing);
+        }
+        for given in [true, false] {
+            assert_eq!(TagPolicy::Always.verdict(plain, given), TagVerdict::Compare);
+            assert_eq!(TagPolicy::OnlyProtected.verdict(plain, given), TagVerdict::Ignore);
+        }
+        let stop = wrong_tag(BLOCK, protected, Tag(0)).bug_check;
+        assert_eq!(stop, BugCheck::new(BugCheckCode(0xC2), [0xA, BLOCK.0, u64::from(protected.0), 0]));
     }
 }

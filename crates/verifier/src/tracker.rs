@@ -201,6 +201,11 @@ impl Tracker {
         leaks
     }
 
+    /// The live blocks, in the order of their addresses, those set aside included.
+    pub fn live_blocks(&self) -> impl Iterator<Item = &Allocation> {
+        self.live.values().map(|live| &live.allocation)
+    }
+
     /// How many blocks are alive, those set aside included.
     #[must_use]
     pub fn live_count(&self) -> u64 {

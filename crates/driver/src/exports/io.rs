@@ -101,5 +101,5 @@ pub(super) fn IoFreeMdl(session: &Session, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn IoGetCurrentProcess(session: &Session, _: &Call<'_>) -> Answer {
-    Ok(session.process.object().0)
+    Ok(session.processes.current().object().0)
 }

@@ -2,6 +2,7 @@
 
 #![expect(non_snake_case, reason = "routines have their NT names")]
 
+use super::lookaside;
 use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
@@ -24,6 +25,7 @@ fn raise(session: &Session, to: Irql) -> Answer {
         violation,
         message: format!("the IRQL was raised to {to} at {from}"),
     })?;
+    session.level_changed();
     Ok(u64::from(former.level()))
 }
 
@@ -35,6 +37,7 @@ fn lower(session: &Session, to: Irql) -> Answer {
             "the IRQL was lowered to {to} at {from}, which is not the level that the last raise saved"
         ),
     })?;
+    session.level_changed();
     Ok(0)
 }
 
@@ -161,6 +164,7 @@ pub(super) fn KeDelayExecutionThread(session: &Session, call: &Call<'_>) -> Answ
         interval.unsigned_abs().saturating_sub(session.clock.system_time())
     };
     session.wait(units);
+    lookaside::adjust_as_time_passed(session, call)?;
     Ok(u64::from(NtStatus::SUCCESS.0))
 }
 

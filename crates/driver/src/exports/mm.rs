@@ -3,7 +3,7 @@
 #![expect(non_snake_case, reason = "routines have their NT names")]
 
 use super::strings::Counted;
-use super::table;
+use super::table::{place_of, table};
 use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
@@ -17,7 +17,10 @@ use ntpool_types::{
 
 pub(super) fn MmGetSystemRoutineAddress(session: &Session, call: &Call<'_>) -> Answer {
     let name = Counted::read(call.address(0)?)?.units()?;
-    let place = String::from_utf16(&name).ok().and_then(|name| table::place_of(&name));
+    let place = String::from_utf16(&name)
+        .ok()
+        .and_then(|name| place_of(&name))
+        .filter(|&place| table()[place].is_in(session.version));
     Ok(place.map_or(0, |place| session.routine_address(place).0))
 }
 

@@ -8,12 +8,16 @@
 
 mod dbg;
 mod ex;
+mod fsrtl;
 mod io;
 mod ke;
+mod lookaside;
 mod mm;
 mod ps;
 mod registry;
 mod rtl;
+mod secure_pool;
+mod slist;
 mod strings;
 mod table;
 

@@ -1,10 +1,11 @@
 //! The table of exports.
 
-use super::{dbg, ex, io, ke, mm, ps, registry, rtl};
+use super::{dbg, ex, fsrtl, io, ke, lookaside, mm, ps, registry, rtl, secure_pool, slist};
 use crate::call::Call;
 use crate::session::Session;
-use crate::stop::Answer;
-use ntpool_types::Irql;
+use crate::stop::{Answer, Stop};
+use ntpool_finding::LimitKind;
+use ntpool_types::{Irql, WindowsVersion};
 use std::fmt::Write as _;
 
 /// How well a routine is carried out.
@@ -62,17 +63,33 @@ pub struct Export {
     pub grade: Grade,
     /// Whether its documentation allows it to fail for want of memory or the like.
     pub failable: bool,
+    /// The first build of Windows that has it; 0 where that is older than any version a machine can be.
+    pub since: u32,
     pub(crate) routine: fn(&Session, &Call<'_>) -> Answer,
 }
 
 impl Export {
+    /// Whether this version of Windows has it.
+    #[must_use]
+    pub const fn is_in(&self, version: WindowsVersion) -> bool {
+        version.build >= self.since
+    }
+
     /// Whether a call at this IRQL breaks the table's rule.
     pub(crate) fn is_too_high(&self, irql: Irql) -> bool {
         self.check == IrqlCheck::Ceiling && irql > self.ceiling
     }
 }
 
-const NTOSKRNL: &str = "ntoskrnl.exe";
+/// An image that exports routines, from some build of Windows on.
+struct Exporter {
+    dll: &'static str,
+    since: u32,
+}
+
+const NTOSKRNL: Exporter = Exporter { dll: "ntoskrnl.exe", since: 0 };
+/// What the kernel exports from Windows 10 version 2004 on (POOL-029).
+const NTOSKRNL_2004: Exporter = Exporter { since: WindowsVersion::BUILD_OF_2004, ..NTOSKRNL };
 
 macro_rules! exports {
     (@check own) => { IrqlCheck::Own };
@@ -81,31 +98,75 @@ macro_rules! exports {
     (@failable sure) => { false };
     (@grade) => { Grade::Faithful };
     (@grade $remark:literal) => { Grade::Simplified($remark) };
-    ($($family:ident in $dll:ident { $($name:ident: $ceiling:ident $check:ident $failable:ident $($remark:literal)?;)* })*) => {
+    (@grade refused $why:literal) => { Grade::Refused($why) };
+    (@routine [$($remark:literal)?] $family:ident $name:ident) => { $family::$name };
+    (@routine [refused $why:literal] $family:ident $name:ident) => { refused };
+    ($($family:ident in $exporter:ident {
+        $($name:ident: $ceiling:ident $check:ident $failable:ident $($grade:ident)? $($remark:literal)?;)*
+    })*) => {
         static TABLE: &[Export] = &[$($(Export {
             name: stringify!($name),
-            dll: $dll,
+            dll: $exporter.dll,
             ceiling: Irql::$ceiling,
             check: exports!(@check $check),
-            grade: exports!(@grade $($remark)?),
+            grade: exports!(@grade $($grade)? $($remark)?),
             failable: exports!(@failable $failable),
-            routine: $family::$name,
+            since: $exporter.since,
+            routine: exports!(@routine [$($grade)? $($remark)?] $family $name),
         },)*)*];
     };
 }
 
 exports! {
     ex in NTOSKRNL {
-        ExAllocatePool: DISPATCH own fails "the cache-aligned types get the ordinary alignment of 16 bytes";
-        ExAllocatePoolWithTag: DISPATCH own fails "the cache-aligned types get the ordinary alignment of 16 bytes";
-        ExAllocatePoolWithQuota: DISPATCH own fails "the cache-aligned types get the ordinary alignment of 16 bytes";
-        ExAllocatePoolWithQuotaTag: DISPATCH own fails "the cache-aligned types get the ordinary alignment of 16 bytes";
-        ExAllocatePoolWithTagPriority: DISPATCH own fails "every priority succeeds while there is memory; the special pool variants get ordinary pool";
-        ExAllocatePool2: DISPATCH own fails "cache alignment and special pool, which are best effort, are not given";
-        ExAllocatePool3: DISPATCH own fails "secure pool is not there: a mandatory secure pool parameter fails the request";
+        ExAllocatePool: DISPATCH own fails;
+        ExAllocatePoolWithTag: DISPATCH own fails;
+        ExAllocatePoolWithQuota: DISPATCH own fails;
+        ExAllocatePoolWithQuotaTag: DISPATCH own fails;
+        ExAllocatePoolWithTagPriority: DISPATCH own fails "the special pool variants get ordinary pool";
         ExFreePool: DISPATCH own sure;
         ExFreePoolWithTag: DISPATCH own sure;
-        ExFreePool2: DISPATCH own sure "extended parameters are not looked at";
+        ExQueryPoolBlockSize: DISPATCH ceiling sure refused "it is obsolete, its parameters are reserved and drivers must not call it; keep the size of a block beside its address";
+    }
+    ex in NTOSKRNL_2004 {
+        ExAllocatePool2: DISPATCH own fails "special pool, which is best effort, is not given";
+        ExAllocatePool3: DISPATCH own fails "special pool, which is best effort, is not given";
+        ExFreePool2: DISPATCH own sure;
+    }
+    secure_pool in NTOSKRNL_2004 {
+        ExCreatePool: PASSIVE ceiling fails "secure pools alone can be made, without names";
+        ExDestroyPool: PASSIVE ceiling sure;
+        ExSecurePoolUpdate: APC ceiling fails;
+        ExSecurePoolValidate: APC ceiling sure;
+    }
+    fsrtl in NTOSKRNL {
+        FsRtlAllocatePoolWithTag: DISPATCH own sure;
+        FsRtlAllocatePoolWithQuotaTag: DISPATCH own sure;
+    }
+    lookaside in NTOSKRNL {
+        ExInitializeLookasideListEx: DISPATCH ceiling fails "a depth is 4 at first; depths are adjusted once in a second of the machine's clock, by a policy of our own";
+        ExAllocateFromLookasideListEx: DISPATCH ceiling fails "it is there whatever the version; on Windows from 11 version 22H2 on, and inline code before";
+        ExFreeToLookasideListEx: DISPATCH ceiling sure "it is there whatever the version; on Windows from 11 version 22H2 on, and inline code before";
+        ExFlushLookasideListEx: DISPATCH ceiling sure;
+        ExDeleteLookasideListEx: DISPATCH ceiling sure;
+        ExInitializeNPagedLookasideList: DISPATCH ceiling sure "a depth is 4 at first; depths are adjusted once in a second of the machine's clock, by a policy of our own";
+        ExAllocateFromNPagedLookasideList: DISPATCH ceiling fails "it is there whatever the version; on Windows from 11 version 22H2 on, and inline code before";
+        ExFreeToNPagedLookasideList: DISPATCH ceiling sure "it is there whatever the version; on Windows from 11 version 22H2 on, and inline code before";
+        ExDeleteNPagedLookasideList: DISPATCH ceiling sure;
+        ExInitializePagedLookasideList: APC ceiling sure "a depth is 4 at first; depths are adjusted once in a second of the machine's clock, by a policy of our own";
+        ExAllocateFromPagedLookasideList: APC ceiling fails "it is there whatever the version; on Windows from 11 version 22H2 on, and inline code before";
+        ExFreeToPagedLookasideList: APC ceiling sure "it is there whatever the version; on Windows from 11 version 22H2 on, and inline code before";
+        ExDeletePagedLookasideList: APC ceiling sure;
+        ExAdjustLookasideDepth: DISPATCH ceiling sure "reserved for the system; a call adjusts every list once";
+    }
+    slist in NTOSKRNL {
+        InitializeSListHead: HIGH ceiling sure;
+        ExQueryDepthSList: HIGH ceiling sure;
+        FirstEntrySList: HIGH ceiling sure;
+        ExpInterlockedPopEntrySList: HIGH ceiling sure;
+        ExpInterlockedPushEntrySList: HIGH ceiling sure;
+        ExpInterlockedFlushSList: HIGH ceiling sure;
+        InterlockedPushListSList: HIGH ceiling sure;
     }
     dbg in NTOSKRNL {
         DbgPrint: HIGH own sure;
@@ -160,7 +221,7 @@ exports! {
         RtlFreeAnsiString: APC ceiling sure;
         RtlUnicodeStringToInteger: PASSIVE ceiling fails;
         RtlIntegerToUnicodeString: PASSIVE ceiling fails;
-        RtlGetVersion: PASSIVE ceiling sure "the version is Windows 10, build 19045";
+        RtlGetVersion: PASSIVE ceiling sure "the version is the one that the machine is told to be, Windows 10 build 19045 if none";
     }
     registry in NTOSKRNL {
         RtlQueryRegistryValues: PASSIVE ceiling fails "of environment variables %SystemRoot% alone is expanded, whatever environment is given; no key has a handle; the registry holds the driver's service key as an installation makes it, and otherwise empty keys";
@@ -185,6 +246,13 @@ exports! {
     ps in NTOSKRNL {
         PsGetCurrentProcess: DISPATCH ceiling sure;
         PsGetCurrentProcessId: DISPATCH ceiling sure;
+        PsChargePoolQuota: APC ceiling sure;
+        PsReturnPoolQuota: APC ceiling sure;
+        PsChargeProcessPoolQuota: APC ceiling fails;
+        PsChargeProcessNonPagedPoolQuota: APC ceiling fails;
+        PsChargeProcessPagedPoolQuota: APC ceiling fails;
+        PsReturnProcessNonPagedPoolQuota: APC ceiling sure;
+        PsReturnProcessPagedPoolQuota: APC ceiling sure;
     }
 }
 
@@ -208,6 +276,14 @@ pub(crate) fn place(dll: &str, name: &str) -> Option<usize> {
 /// The place of the routine of this name in the table, whichever image exports it.
 pub(crate) fn place_of(name: &str) -> Option<usize> {
     TABLE.iter().position(|export| export.name == name)
+}
+
+/// What a refused routine does: nothing, since its binding refuses it first.
+fn refused(_: &Session, _: &Call<'_>) -> Answer {
+    Err(Stop::Limit {
+        kind: LimitKind::RefusedExport,
+        message: "a routine was called that this machine refuses".to_owned(),
+    })
 }
 
 /// The table as a page of documentation: `docs/exports.md`.
@@ -259,5 +335,16 @@ mod tests {
         assert!(find("NTOSKRNL.EXE", "ExFreePool").is_some());
         assert!(find("ntoskrnl.exe", "exfreepool").is_none());
         assert!(find("HAL.dll", "ExFreePool").is_none());
+    }
+
+    // POOL-029 POOL-052
+    #[test]
+    fn pool_029_052_the_routines_that_take_flags_are_there_from_version_2004_on() {
+        for name in ["ExAllocatePool2", "ExAllocatePool3", "ExFreePool2"] {
+            let export = find("ntoskrnl.exe", name).unwrap();
+            assert!(export.is_in(WindowsVersion::WINDOWS_10), "{name}");
+            assert!(!export.is_in(WindowsVersion::WINDOWS_10_1909), "{name}");
+        }
+        assert!(find("ntoskrnl.exe", "ExAllocatePoolWithTag").unwrap().is_in(WindowsVersion::WINDOWS_7));
     }
 }

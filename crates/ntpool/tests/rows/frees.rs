@@ -1,7 +1,7 @@
 //! Blocks freed as they should be, and as they should not.
 
 use crate::observer::{Observed, Observer, bug_check};
-use ntpool::{ExitStatus, Finding};
+use ntpool::{ExitStatus, Finding, Machine, TagPolicy};
 use std::sync::LazyLock;
 
 static DRIVER: Observer = Observer::new("frees");
@@ -108,4 +108,29 @@ fn pool_051_a_blocks_tag_stays_with_it_and_is_counted_by_kind() {
     for finding in &observed.outcome.findings {
         assert_eq!(finding.block.as_ref().map(|block| block.tag.as_str()), Some("Aone"), "{finding:?}");
     }
+}
+
+/// The sizes of the blocks whose tags did not fit, in order, with the tags that the stop names.
+fn wrong_tags(policy: TagPolicy) -> Vec<(u64, [u64; 2])> {
+    let observed = DRIVER.run_on(&Machine::new().tag_policy(policy), "tags");
+    assert!(observed.outcome.left.is_empty(), "each is freed all the same: {:?}", observed.outcome.left);
+    (observed.outcome.findings.iter())
+        .map(|finding| {
+            assert_eq!(finding.rule, "pool.wrong-tag");
+            let (code, [number, _, of_block, given]) = bug_check(finding);
+            assert_eq!((code, number), (0xC2, 0xA));
+            (finding.block.as_ref().expect("about a block").size, [of_block, given])
+        })
+        .collect()
+}
+
+// POOL-150 POOL-151 POOL-152
+#[test]
+fn pool_150_151_152_the_policy_decides_about_wrong_tags_and_the_protected_bit_demands_the_tag() {
+    let [one, two] = [b"Aone", b"Btwo"].map(|tag| u64::from(u32::from_le_bytes(*tag)));
+    let protected = one | 0x8000_0000;
+    let of_protected = [(15, [protected, two]), (16, [protected, 0])];
+    assert_eq!(wrong_tags(TagPolicy::OnlyProtected), of_protected);
+    assert_eq!(wrong_tags(TagPolicy::Always)[0], (12, [one, two]));
+    assert_eq!(wrong_tags(TagPolicy::Always)[1..], of_protected);
 }

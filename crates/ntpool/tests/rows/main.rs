@@ -4,15 +4,22 @@
 //! name it is run under says which of its cases it plays; a test compares lines, findings and tags with what a row says.
 #![forbid(unsafe_code)]
 
+mod charges;
 mod frees;
+mod fsrtl;
 mod io;
 mod irql;
 mod lifecycle;
+mod lookaside;
 mod mdl;
 mod observer;
+mod overrun;
 mod pool_flags;
 mod pool_types;
 mod print;
+mod priority;
 mod quota;
 mod registry;
+mod secure;
 mod strings;
+mod wrappers;

@@ -26,15 +26,13 @@ impl Observer {
     pub fn run_on(&self, machine: &Machine, case: &str) -> Observed {
         let image = self.image.get_or_init(|| self.build());
         let driver = Driver::from_bytes(&format!("{case}.sys"), image.clone(), None).expect("an image");
-        Observed { outcome: machine.run(&driver).expect("a run") }
+        let outcome = machine.run(&driver).expect("a run");
+        let printed = outcome.debug_output.iter().map(|line| line.text.as_str()).collect();
+        Observed { outcome, printed }
     }
 
     fn build(&self) -> Vec<u8> {
-        let source = Source {
-            name: self.name.to_owned(),
-            dir: ntpool_drivers::folder().join("rows"),
-            files: vec![format!("{}.c", self.name), "../support/cookie.c".to_owned()],
-        };
+        let source = Source::observer(self.name).unwrap_or_else(|error| panic!("{error}"));
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rows");
         let built = ntpool_drivers::build(&source, Toolchain::Mingw, &out);
         std::fs::read(built.unwrap_or_else(|error| panic!("{error}"))).expect("the image that was built")
@@ -44,6 +42,8 @@ impl Observer {
 /// What a run of a driver showed.
 pub struct Observed {
     pub outcome: Outcome,
+    /// All that it printed; a line may be printed in parts.
+    pub printed: String,
 }
 
 impl Observed {
@@ -51,10 +51,9 @@ impl Observed {
     #[track_caller]
     pub fn line(&self, subject: &str) -> &str {
         let start = format!("{subject}: ");
-        let lines: Vec<&str> =
-            self.outcome.debug_output.iter().filter_map(|line| line.text.strip_prefix(&start)).collect();
+        let lines: Vec<&str> = self.printed.lines().filter_map(|line| line.strip_prefix(&start)).collect();
         match lines[..] {
-            [line] => line.trim_end_matches('\n'),
+            [line] => line,
             _ => panic!("{} lines about {subject}: {:#?}", lines.len(), self.outcome),
         }
     }
@@ -62,7 +61,7 @@ impl Observed {
     /// Whether the driver printed anything about `subject`.
     pub fn told_of(&self, subject: &str) -> bool {
         let start = format!("{subject}: ");
-        self.outcome.debug_output.iter().any(|line| line.text.starts_with(&start))
+        self.printed.lines().any(|line| line.starts_with(&start))
     }
 
     /// The rules that the driver broke, in order.
@@ -76,6 +75,17 @@ impl Observed {
         match &self.outcome.findings[..] {
             [finding] => finding,
             findings => panic!("{} findings: {:#?}", findings.len(), self.outcome),
+        }
+    }
+
+    /// The one finding of this rule.
+    #[track_caller]
+    pub fn finding_of(&self, rule: &str) -> &Finding {
+        let found: Vec<&Finding> =
+            self.outcome.findings.iter().filter(|finding| finding.rule == rule).collect();
+        match found[..] {
+            [finding] => finding,
+            _ => panic!("{} findings of {rule}: {:#?}", found.len(), self.outcome),
         }
     }
 

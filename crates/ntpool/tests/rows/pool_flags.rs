@@ -1,7 +1,7 @@
 //! The pool routines that take flags.
 
 use crate::observer::{Observed, Observer, bug_check, unhandled_status};
-use ntpool::{ExitStatus, exports};
+use ntpool::{ExitStatus, LimitKind, Machine, WindowsVersion, exports};
 use std::sync::LazyLock;
 
 static DRIVER: Observer = Observer::new("pool-flags");
@@ -154,8 +154,9 @@ fn pool_066_a_priority_is_one_of_nine_values() {
     assert_eq!(OBSERVED.line("priorities"), "listed=9 below-64=9");
 }
 
+// POOL-120 POOL-121
 #[test]
-fn the_special_pool_priorities_are_8_24_40_and_9_25_41() {
+fn pool_120_121_the_special_pool_priorities_are_8_24_40_and_9_25_41() {
     assert_eq!(OBSERVED.line("overrun"), "low=1 normal=1 high=1");
     assert_eq!(OBSERVED.line("underrun"), "low=1 normal=1 high=1");
 }
@@ -197,8 +198,74 @@ fn pool_182_an_optional_bit_that_is_not_known_is_ignored() {
     assert_eq!(OBSERVED.line("optional"), "ffffffff");
 }
 
-/// A part of POOL-194 with it: what special pool is, is not there yet.
+// POOL-183 POOL-194
 #[test]
-fn pool_187_cache_alignment_and_special_pool_are_asked_for_without_harm() {
+fn pool_187_cache_lines_are_given_and_normal_pool_where_special_pool_cannot_be() {
     assert_eq!(OBSERVED.line("aligned"), "given=1 special=1");
+    assert_eq!(OBSERVED.line("cache-lines"), "48", "every block of every size");
+}
+
+#[test]
+fn pool_027_a_call_is_judged_by_the_level_that_the_processor_has_then() {
+    let irqls: Vec<u8> = wrong_levels().iter().map(|&(_, irql)| irql).collect();
+    assert_eq!(irqls, [2, 2, 5, 5], "paged pool was legal before and after, at lower levels");
+    assert_eq!(LEVELS.line("lowered"), "paged=1");
+}
+
+// POOL-029 POOL-052
+#[test]
+fn pool_029_an_older_system_does_not_export_the_routines() {
+    let older = DRIVER.run_on(&Machine::new().windows(WindowsVersion::WINDOWS_10_1909), "observe");
+    let limit = &older.outcome.limits[0];
+    assert_eq!(limit.kind, LimitKind::MissingExport);
+    assert!(limit.message.contains("ExAllocatePool2"), "{}", limit.message);
+    assert_eq!(OBSERVED.outcome.exit_status(), ExitStatus::Clean, "from version 2004 on they are there");
+}
+
+#[test]
+fn pool_084_the_status_for_want_of_memory_is_c000009a() {
+    let status = DRIVER.run("no-memory").outcome.driver_entry.expect("DriverEntry returned");
+    assert_eq!(status.value.0, 0xC000_009A);
+    assert_eq!(status.name.as_deref(), Some("STATUS_INSUFFICIENT_RESOURCES"));
+    assert!(!status.success);
+}
+
+/// Part of POOL-034: the values are not valid as flags.
+#[test]
+fn a_pool_type_passed_as_flags_is_told_with_its_name_and_the_flag_that_was_meant() {
+    let observed = DRIVER.run("types");
+    assert_eq!(observed.rules(), ["pool.type-as-flags"; 5]);
+    let null = "0000000000000000";
+    assert_eq!(observed.line("types-as-flags"), format!("{null} {null} {null} {null} {null}"));
+    let expected = [
+        ("NonPagedPool;", "POOL_FLAG_NON_PAGED (0x40)"),
+        ("PagedPool; as flags it is POOL_FLAG_USE_QUOTA", "POOL_FLAG_PAGED (0x100)"),
+        ("NonPagedPoolNx; as flags it is POOL_FLAG_RESERVED2", "POOL_FLAG_NON_PAGED (0x40)"),
+        ("NonPagedPoolCacheAligned; as flags it is POOL_FLAG_SESSION", "POOL_FLAG_NON_PAGED (0x40)"),
+        ("NonPagedPoolNxCacheAligned", "POOL_FLAG_NON_PAGED (0x40)"),
+    ];
+    for (finding, (value, meant)) in observed.outcome.findings.iter().zip(expected) {
+        assert!(finding.message.contains(value), "{}", finding.message);
+        assert!(finding.message.ends_with(meant), "{}", finding.message);
+    }
+}
+
+// POOL-033 POOL-034 POOL-039 POOL-057
+#[test]
+fn pool_033_034_039_a_request_that_fails_as_documented_gets_a_note_and_no_finding() {
+    let observed = DRIVER.run("odd");
+    assert_eq!(observed.outcome.exit_status(), ExitStatus::Clean);
+    assert_eq!(observed.line("odd-tag"), "1", "a tag of other characters is served");
+    let expected = [
+        "its tag is zero",
+        "the required bits 0x800",
+        "no pool is named",
+        "its priority is none of the nine values",
+        "the tag 0x1020304",
+    ];
+    assert_eq!(observed.outcome.notes.len(), expected.len(), "{:?}", observed.outcome.notes);
+    for (note, expected) in observed.outcome.notes.iter().zip(expected) {
+        assert!(note.contains(expected), "{note}");
+        assert!(note.contains(", at odd.sys+0x"), "{note}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The older pool routines, which take a pool type.
 
 use crate::observer::{Observed, Observer, bug_check, unhandled_status};
-use ntpool::{ExitStatus, Finding};
+use ntpool::{ExitStatus, Finding, Machine, WindowsVersion};
 use std::sync::LazyLock;
 
 static DRIVER: Observer = Observer::new("pool-types");
@@ -26,8 +26,9 @@ fn raises(case: &str) -> bool {
     !observed.told_of("survived") && unhandled_status(&observed) == 0xC000_009A
 }
 
+// POOL-098
 #[test]
-fn the_driver_that_observes_commits_no_crime() {
+fn pool_098_the_older_routines_still_work_and_their_use_is_no_crime() {
     assert_eq!(OBSERVED.outcome.exit_status(), ExitStatus::Clean, "{:#?}", OBSERVED.outcome);
 }
 
@@ -163,4 +164,45 @@ fn pool_213_tags_that_tell_nothing_are_c2_9b_9c_and_9d() {
         stops.iter().map(|&(code, [number, second, third, _])| (code, number, second, third)).collect();
     let signs = u64::from(u32::from_le_bytes(*b" --!"));
     assert_eq!(shown, [(0xC2, 0x9B, 1, 67), (0xC2, 0x9C, 1, 68), (0xC2, 0x9D, signs, 1)]);
+}
+
+// POOL-172 POOL-178
+#[test]
+fn pool_172_blocks_of_the_cache_aligned_types_begin_on_a_cache_line() {
+    assert_eq!(OBSERVED.line("cache-lines"), "40", "every block of every type and size");
+}
+
+#[test]
+fn pool_095_the_default_tags_of_header_macros_are_counted_as_given() {
+    for tag in ["Ddk ", "Wdm "] {
+        assert_eq!(OBSERVED.tag(tag, "paged"), Some((1, 1, 0)), "{tag}");
+    }
+}
+
+#[test]
+fn pool_113_quota_routines_at_dispatch_level_are_served_and_told_of() {
+    let told: Vec<u8> = (LEVELS.outcome.findings.iter())
+        .filter(|finding| finding.rule == "irql.too-high")
+        .map(|finding| finding.irql)
+        .collect();
+    assert_eq!(told, [2; 4], "two routines, of two kinds of nonpaged pool");
+    assert_eq!(LEVELS.line("legal"), "done");
+}
+
+#[test]
+fn pool_141_a_system_without_no_execute_pool_does_not_know_its_type() {
+    let older = DRIVER.run_on(&Machine::new().windows(WindowsVersion::WINDOWS_7), "execute-nx");
+    let finding = &older.outcome.findings[0];
+    assert_eq!(finding.rule, "pool.bad-type");
+    assert!(finding.message.contains("NonPagedPoolNx"), "{}", finding.message);
+    let newer = DRIVER.run_on(&Machine::new().windows(WindowsVersion::WINDOWS_8), "execute-nx");
+    assert_eq!(newer.finding().rule, "memory.no-execute", "it got its block");
+}
+
+// POOL-169 POOL-173
+#[test]
+fn pool_169_173_types_that_must_succeed_are_served_as_nonpaged_pool_while_there_is_memory() {
+    let left: Vec<_> = (WRONG.outcome.left.iter()).filter(|row| row.tag == "Rows").collect();
+    let must_succeed = left.iter().find(|row| row.kind == "nonpaged executable").expect("they got blocks");
+    assert_eq!((must_succeed.blocks(), must_succeed.bytes >= 65 + 66 + 67 + 68), (4, true));
 }

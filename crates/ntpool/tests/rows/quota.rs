@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 static DRIVER: Observer = Observer::new("quota");
 static OBSERVED: LazyLock<Observed> = LazyLock::new(|| run("observe"));
 
-/// Three quarters of so small a machine's memory are used up soon.
+/// Three eighths of so small a machine's memory, for each kind of pool, are used up soon.
 fn run(case: &str) -> Observed {
     DRIVER.run_on(&Machine::new().memory(Bytes::mib(16)), case)
 }
@@ -22,7 +22,7 @@ fn the_driver_that_observes_commits_no_crime() {
 fn pool_099_the_quota_routines_charge_the_current_process() {
     let used_up: u64 = OBSERVED.line("used-up").trim_start_matches("bytes=").parse().expect("a number");
     let limit = Bytes::mib(12).0;
-    assert!((limit - 2000..=limit).contains(&used_up), "{used_up}");
+    assert!((limit - 4000..=limit).contains(&used_up), "{used_up}");
     assert_eq!(OBSERVED.line("charged"), "flags=0 tagged=0");
     assert_eq!(OBSERVED.line("given-back"), "flags=1", "a freed block's charge is given back");
 }
@@ -40,6 +40,7 @@ fn pool_041_a_charge_that_fails_is_null_with_flags_and_raises_with_types() {
     assert_eq!(unhandled_status(&run("raise-tagged")), 0xC000_009A);
 }
 
+// POOL-111
 #[test]
 fn pool_100_the_untagged_quota_routine_raises() {
     let observed = run("raise-plain");
@@ -47,7 +48,7 @@ fn pool_100_the_untagged_quota_routine_raises() {
     assert_eq!(unhandled_status(&observed), 0xC000_009A);
 }
 
-// POOL-101 POOL-196
+// POOL-101 POOL-111 POOL-196
 #[test]
 fn pool_101_the_tagged_quota_routine_raises_unless_told_to_fail() {
     let observed = run("raise-tagged");

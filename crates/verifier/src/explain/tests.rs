@@ -105,15 +105,6 @@ fn mach_014_vrf_122_an_access_by_the_kernel_at_dispatch_level_is_a() {
     }
 }
 
-#[test]
-fn a_fault_on_a_paged_block_at_dispatch_level_is_d1() {
-    let paged = Block { kind: PoolKind::Paged, ..BLOCK };
-    let touch = fault(SYSTEM.0, Access::Read, Irql::DISPATCH);
-    let (rule, code, parameters, cause) = explained(&touch, Occupant::LivePool(paged));
-    assert_eq!((rule, code, parameters), (Rule::MemoryIrql, 0xD1, [SYSTEM.0, 2, 0, CODE.0]));
-    assert_eq!(cause, "64 bytes into the paged block at 0x200010004c00 (96 bytes, tag 'Cnfg')");
-}
-
 // MACH-007 VRF-124
 #[test]
 fn mach_007_vrf_124_a_bad_system_address_is_50_and_no_handler_hears_of_it() {
@@ -250,5 +241,30 @@ fn the_machines_own_memory_is_a_bad_address_and_called_by_its_name() {
     ] {
         let (rule, code, _, cause) = explained(&touch, occupant);
         assert_eq!((rule, code, cause.as_str()), (Rule::MemoryBadAddress, 0x50, name));
+    }
+}
+
+#[test]
+fn a_write_to_secure_pool_is_be_under_a_rule_of_its_own() {
+    let write = Fault {
+        entry: Some(0x8000_0000_0012_3001),
+        ..fault(BLOCK.address.0 + 8, Access::Write, Irql::PASSIVE)
+    };
+    let (rule, code, parameters, cause) = explained(&write, Occupant::SecurePool(BLOCK));
+    assert_eq!((rule, code), (Rule::PoolSecureWrite, 0xBE));
+    assert_eq!(parameters[..2], [write.address.0, 0x8000_0000_0012_3001]);
+    assert!(cause.starts_with("8 bytes into the nonpaged block"), "{cause}");
+}
+
+// POOL-047 POOL-168
+#[test]
+fn pool_047_168_an_access_to_a_paged_block_at_dispatch_level_is_d1_and_names_the_block() {
+    let paged = Block { kind: PoolKind::Paged, ..BLOCK };
+    for (in_driver, code) in [(true, 0xD1), (false, 0xA)] {
+        let read = Fault { in_driver, ..fault(BLOCK.address.0 + 8, Access::Read, Irql::DISPATCH) };
+        let (rule, found, parameters, cause) = explained(&read, Occupant::LivePool(paged));
+        assert_eq!((rule, found), (Rule::MemoryPagedIrql, code));
+        assert_eq!(parameters, [BLOCK.address.0 + 8, 2, 0, CODE.0]);
+        assert!(cause.starts_with("8 bytes into the paged block"), "{cause}");
     }
 }

@@ -1,0 +1,38 @@
+/* Deletes a lookaside list before it frees the block that holds its head. */
+#include "kernel.h"
+
+#define TAG 'txeD' /* Dext */
+
+struct EXTENSION {
+    ULONG Flags;
+    LOOKASIDE_LIST_EX Entries;
+};
+
+static struct EXTENSION *Extension;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    if (Extension != NULL) {
+        ExDeleteLookasideListEx(&Extension->Entries);
+        ExFreePoolWithTag(Extension, TAG);
+    }
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    PVOID Entry;
+
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    Extension = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Extension), TAG);
+    if (Extension == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    ExInitializeLookasideListEx(&Extension->Entries, NULL, NULL, PagedPool, 0, 100, TAG, 0);
+    Entry = ExAllocateFromLookasideListEx(&Extension->Entries);
+    if (Entry != NULL) {
+        ExFreeToLookasideListEx(&Extension->Entries, Entry);
+    }
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,30 @@
+/* Fails in DriverEntry and leaves a lookaside list behind. */
+#include "kernel.h"
+
+#define TAG 'yrtE' /* Etry */
+
+struct ENTRY {
+    LIST_ENTRY Link;
+    ULONG Number;
+};
+
+static LOOKASIDE_LIST_EX List;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    PVOID Entry;
+
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    ExInitializeLookasideListEx(&List, NULL, NULL, NonPagedPoolNx, 0, sizeof(struct ENTRY), TAG, 0); HERE(); /* MARK: LIST */
+    Entry = ExAllocateFromLookasideListEx(&List);
+    if (Entry != NULL) {
+        ExFreeToLookasideListEx(&List, Entry);
+    }
+    return STATUS_UNSUCCESSFUL;
+}

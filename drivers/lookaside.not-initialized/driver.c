@@ -1,0 +1,21 @@
+/* Deletes a lookaside list twice. */
+#include "kernel.h"
+
+#define TAG 'yrtE' /* Etry */
+
+static NPAGED_LOOKASIDE_LIST List;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    ExDeleteNPagedLookasideList(&List);
+    ExDeleteNPagedLookasideList(&List); HERE(); /* MARK: CRIME */
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    ExInitializeNPagedLookasideList(&List, NULL, NULL, 512, 48, TAG, 0);
+    return STATUS_SUCCESS;
+}

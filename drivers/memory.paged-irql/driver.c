@@ -1,0 +1,36 @@
+/* Counts in a paged block while it holds a spin lock. */
+#include "kernel.h"
+
+#define TAG 'tnoC' /* Cont */
+
+typedef struct _COUNTERS {
+    ULONG Opened;
+    ULONG Closed;
+} COUNTERS, *PCOUNTERS;
+
+static PCOUNTERS Counters;
+static KSPIN_LOCK Lock;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    KIRQL OldIrql;
+
+    UNUSED(DriverObject);
+    KeAcquireSpinLock(&Lock, &OldIrql);
+    Counters->Closed++; HERE(); /* MARK: CRIME */
+    KeReleaseSpinLock(&Lock, OldIrql);
+    ExFreePoolWithTag(Counters, TAG);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    KeInitializeSpinLock(&Lock);
+    Counters = ExAllocatePool2(POOL_FLAG_PAGED, sizeof(*Counters), TAG); HERE(); /* MARK: ALLOCATED */
+    if (Counters == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Counters->Opened = 1;
+    return STATUS_SUCCESS;
+}

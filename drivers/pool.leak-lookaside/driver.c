@@ -1,0 +1,33 @@
+/* Leaves an entry of a lookaside list behind that had another owner before. */
+#include "kernel.h"
+
+#define TAG 'yrtE' /* Etry */
+
+struct ENTRY {
+    LIST_ENTRY Link;
+    ULONG Number;
+};
+
+static LOOKASIDE_LIST_EX List;
+
+static struct ENTRY *First;
+static struct ENTRY *Second;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    ExDeleteLookasideListEx(&List);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    ExInitializeLookasideListEx(&List, NULL, NULL, NonPagedPoolNx, 0, 72, TAG, 0);
+    First = ExAllocateFromLookasideListEx(&List);
+    if (First != NULL) {
+        ExFreeToLookasideListEx(&List, First);
+    }
+    Second = ExAllocateFromLookasideListEx(&List); HERE(); /* MARK: SECOND */
+    return STATUS_SUCCESS;
+}
