@@ -12,8 +12,8 @@ use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU64, Ordering};
 use ntpool_pool::{
-    Checks, Claim, Config, FreshPages, MetadataReservation, PageSource, Placement, Platform, Pool, Region,
-    Request, ShardHandle, ShardHold, ShardSet,
+    Checks, Claim, Config, FreshPages, MetadataReservation, PageRun, PageSource, Placement, Platform, Pool,
+    Region, Request, ShardHandle, ShardHold, ShardSet,
 };
 use ntpool_types::{
     BugCheck, BugCheckCode, Bytes, PAGE_SIZE, PageCount, Pfn, PoolKind, Rule, Tag, Violation, VirtualAddress,
@@ -224,6 +224,12 @@ impl<P: HoldPolicy> PageSource for Ground<P> {
         // From the mark on no page was ever written.
         let was_used = page < self.zero_from[kind.index()].fetch_max(end, Ordering::Relaxed);
         Ok(if was_used { FreshPages::Unknown } else { FreshPages::Zero })
+    }
+
+    /// Always: the pages are there again when the heap next wants them, and until then they can join with pages that were
+    /// never used.
+    fn give_back(&self, _: &[PageRun]) -> bool {
+        true
     }
 
     /// The page's number in the address space: a heap does not know the machine's frames, and most ranges that are

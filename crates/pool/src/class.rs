@@ -33,6 +33,8 @@ pub(crate) struct Classes {
     sizes: [u32; CLASS_LIMIT],
     /// Size and [`reciprocal`] of a class that pages are cut into, in one word; 0 above a page.
     divisors: [u64; CLASS_LIMIT],
+    /// How many blocks of the class a whole page is cut into; with [`LEAVES_REST`] where they leave something.
+    whole: [u16; CLASS_LIMIT],
     /// How many blocks a shard's magazine of the class holds at most.
     magazines: [u16; CLASS_LIMIT],
     /// Where the class's magazine begins among a shard's.
@@ -49,6 +51,9 @@ pub(crate) struct Classes {
     magazine_room: usize,
     granule: Granule,
 }
+
+/// Marks, in a number of blocks, that they leave something of a page.
+const LEAVES_REST: u16 = 1 << 15;
 
 /// A band of sizes: its last, and the step between two.
 type Band = (usize, usize);
@@ -88,6 +93,7 @@ impl Classes {
         let mut classes = Classes {
             sizes: [0; CLASS_LIMIT],
             divisors: [0; CLASS_LIMIT],
+            whole: [1; CLASS_LIMIT],
             magazines: [0; CLASS_LIMIT],
             magazine_at: [0; CLASS_LIMIT],
             small: [0; 513],
@@ -108,6 +114,8 @@ impl Classes {
                 classes.magazine_at[class] = classes.magazine_room as u16;
                 classes.magazine_room += magazine_of(size);
                 if size <= PAGE {
+                    let rest = if PAGE.is_multiple_of(size) { 0 } else { LEAVES_REST };
+                    classes.whole[class] = (PAGE / size) as u16 | rest;
                     classes.divisors[class] = (size as u64) << 32 | reciprocal(size) as u64;
                     let granule = granule.bytes();
                     let mut units = before / granule + if before == 0 { 0 } else { 1 };
@@ -197,6 +205,15 @@ impl Classes {
     pub(crate) fn divisor(&self, class: usize) -> (u32, u32) {
         let word = self.divisors[class];
         ((word >> 32) as u32, word as u32)
+    }
+
+    /// How many blocks of the class a whole page is cut into, and whether they leave something; one in a large block.
+    ///
+    /// A table, because a division for each block that goes home was a good part of the way.
+    #[inline(always)]
+    pub(crate) fn whole_page(&self, class: usize) -> (usize, bool) {
+        let word = self.whole[class];
+        (usize::from(word & !LEAVES_REST), word & LEAVES_REST != 0)
     }
 
     /// How many blocks a shard's magazine of the class holds at most.

@@ -109,13 +109,21 @@ impl Cut {
     }
 
     /// How many main blocks there are.
+    #[inline]
     pub(crate) fn count(self, classes: &Classes) -> usize {
+        if self.start() == 0 {
+            return classes.whole_page(self.class()).0;
+        }
         let size = classes.divisor(self.class()).0 as usize;
         (PAGE - self.start()).checked_div(size).unwrap_or(1)
     }
 
     /// Whether the main blocks leave a rest.
+    #[inline]
     pub(crate) fn has_rest(self, classes: &Classes) -> bool {
+        if self.start() == 0 {
+            return classes.whole_page(self.class()).1;
+        }
         let size = classes.divisor(self.class()).0 as usize;
         size > 0 && !(PAGE - self.start()).is_multiple_of(size)
     }

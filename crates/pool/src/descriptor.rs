@@ -43,6 +43,7 @@ pub(crate) struct Descriptor {
     stripe: AtomicU8,
 }
 
+#[cfg(not(loom))]
 const _: () = assert!(size_of::<Descriptor>() == 32, "two descriptors share a cache line");
 
 macro_rules! fields {

@@ -64,7 +64,7 @@
 //! Crespo and Real, "TLSF", ECRTS 2004.
 #![no_std]
 
-#[cfg(test)]
+#[cfg(any(test, loom))]
 extern crate std;
 
 mod arena;
@@ -85,6 +85,8 @@ mod descriptor;
 mod error;
 mod geometry;
 mod hold;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod large;
 mod layout;
 mod live;

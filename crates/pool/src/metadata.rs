@@ -22,9 +22,9 @@ const ALIGNMENT: u64 = 64;
 /// A type of which all-zero bytes are a value.
 ///
 /// # Safety
-/// 1. All-zero bytes are a valid value of the type.
+/// 1. All-zero bytes are a valid value of the type: its default, in all but the model checker's build.
 /// 2. Dropping a value does nothing.
-pub(crate) unsafe trait ZeroIsValid {}
+pub(crate) unsafe trait ZeroIsValid: Default {}
 
 // SAFETY: 1. zero is a u32; 2. integers have no drop.
 unsafe impl ZeroIsValid for u32 {}
@@ -93,6 +93,12 @@ impl Carver {
         // SAFETY: `bytes` is at most what is left of the reservation, so the result lies in it or just behind it.
         self.next = unsafe { self.next.add(bytes as usize) };
         self.left -= bytes;
+        // The model checker's atomics are known to it one by one: bytes that are zero are none.
+        #[cfg(loom)]
+        for index in 0..count as usize {
+            // SAFETY: the array's bytes, aligned for T, which nobody refers to yet.
+            unsafe { first.add(index).write(T::default()) };
+        }
         Array { first, count: count as usize, owned: PhantomData }
     }
 }

@@ -295,7 +295,8 @@ impl<P: Platform> Pool<P> {
                 || (serving == class
                     && self.lock().resize(&self.pages, entry.arena, entry.page, size.0, &self.platform))
         } else {
-            class == serving
+            // What a block with an alignment is, its size alone does not say.
+            class == serving || size == self.looking_without_lock(&entry).size
         };
         if stays && Self::CHECKS.sizes {
             let place = self.pages.of(entry.arena)[entry.page as usize].bits();

@@ -64,6 +64,16 @@ impl Reservation {
         errno::kept(|| ranges.chunks(BATCH).for_each(|batch| self.give_back_batch(batch)));
     }
 
+    /// Asks the system to fill a range, as far as it lies in the reservation, with huge pages where it can. It need not.
+    /// `errno` stays as it is.
+    pub(crate) fn ask_for_huge_pages(&self, range: Range<usize>) {
+        let range = range.start.min(self.size)..range.end.min(self.size);
+        errno::kept(|| {
+            // SAFETY: whole pages of this reservation; what they hold does not change.
+            unsafe { libc::madvise(self.at(&range).cast(), range.len(), libc::MADV_HUGEPAGE) };
+        });
+    }
+
     fn give_back_batch(&self, ranges: &[Range<usize>]) {
         static IN_BATCHES: AtomicBool = AtomicBool::new(true);
         let one_by_one = || ranges.iter().for_each(|range| self.give_back_range(range));

@@ -83,6 +83,41 @@ fn an_alignment_that_is_no_power_of_two_is_the_callers_fault() {
 }
 
 #[test]
+fn an_aligned_block_that_comes_and_goes_gets_the_same_pages_each_time() {
+    let world = World::new(Options { capacity: 2000, limit: 2000, ..Options::default() });
+    for size in [100, 5 * 4096, 100_000] {
+        let committed = world.pool.usage(PoolKind::NonPaged).committed;
+        let pages = u64::div_ceil(size, 4096);
+        let mut addresses = Vec::new();
+        for _ in 0..50 {
+            let block = world.pool.allocate_placed(request(PoolKind::NonPaged, size), at(1 << 20));
+            let block = block.expect("the pool has room");
+            world.free(block.address).expect("it is live");
+            addresses.push(block.address);
+        }
+        assert!(addresses.iter().all(|&address| address == addresses[0]), "{addresses:?}");
+        let usage = world.pool.usage(PoolKind::NonPaged);
+        assert!(usage.committed.0 <= committed.0 + pages, "{usage:?} after {committed}");
+    }
+    world.free_all();
+}
+
+#[test]
+fn an_aligned_block_may_be_resized_to_what_it_is() {
+    let world = World::plain();
+    for shift in 0..=16 {
+        for size in [0, 1, 100, 1000, 4096, 70_000] {
+            let block = world.pool.allocate_placed(request(PoolKind::Paged, size), at(1 << shift));
+            let block = block.expect("the pool has room");
+            assert!(world.pool.resize(block.address, Bytes(size)), "{block:?}");
+            assert_eq!(world.pool.find(block.address), Place::Live(block));
+            assert_eq!(world.free(block.address), Ok(block));
+        }
+    }
+    world.check();
+}
+
+#[test]
 fn an_aligned_block_leaves_the_pages_around_it_to_others() {
     let world = World::plain();
     let first = world.allocate(PoolKind::NonPaged, 4096);

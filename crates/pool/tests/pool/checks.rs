@@ -7,7 +7,7 @@ use crate::world::{
 use ntpool_pool::{Block, Contents, Corruption, Damage, Request};
 use ntpool_types::{BugCheck, BugCheckCode, Bytes, PoolKind, Rule, VirtualAddress};
 use std::collections::BTreeSet;
-use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// Sizes with slack behind them.
@@ -282,18 +282,26 @@ fn a_shuffled_pool_hands_blocks_out_in_no_order_that_can_be_foreseen() {
 }
 
 fn race<R: Rules>() {
-    const ROUNDS: usize = 3000;
+    const ROUNDS: usize = 20_000;
     let world = World::<R>::of(Options { shards: 2, ..options() });
     let blocks: Vec<_> = (0..ROUNDS).map(|_| world.allocate(PoolKind::NonPaged, 48)).collect();
-    let start = Barrier::new(2);
+    // A barrier of the system would let one thread go long after the other.
+    let arrived = AtomicUsize::new(0);
     let results: Vec<Vec<bool>> = thread::scope(|scope| {
         let one = |shard| {
-            let (world, blocks, start) = (&world, &blocks, &start);
+            let (world, blocks, arrived) = (&world, &blocks, &arrived);
             move || {
                 use_shard(shard);
                 let mut results = Vec::new();
-                for block in blocks {
-                    start.wait();
+                for (round, block) in blocks.iter().enumerate() {
+                    arrived.fetch_add(1, Ordering::SeqCst);
+                    let mut turns = 0_u32;
+                    while arrived.load(Ordering::SeqCst) < 2 * (round + 1) {
+                        turns += 1;
+                        if turns.is_multiple_of(2000) {
+                            thread::yield_now();
+                        }
+                    }
                     let result = world.free(block.address);
                     if let Err(violation) = &result {
                         assert_eq!(violation.rule, Rule::PoolDoubleFree, "{block:?}");

@@ -1,0 +1,201 @@
+//! Interleavings: what threads do to one another, in every order and with every stale value that the memory model allows.
+//!
+//! The routines are the pool's own, compiled with the atomics of a model checker, which runs each model again and again
+//! until it has seen all of its executions:
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test -p ntpool-pool --lib --release interleavings
+//! ```
+//!
+//! A model is as small as its protocol allows: two or three threads, a slot or two, a counter. What a platform does
+//! between threads, to hand a shard from one to the next, is modelled as the malloc face does it: a bit in a word, given
+//! back and taken with sequentially consistent exchanges.
+
+use crate::class::Classes;
+use crate::geometry::Granule;
+use crate::metadata::Tally;
+use crate::metadata::tests::fresh;
+use crate::shard::{Entry, Plan, Shards};
+use crate::slot;
+use crate::sync::{AtomicU16, AtomicU64, Lock, Ordering};
+use crate::tag_table::{TagIndex, TagTable};
+use loom::sync::Arc;
+use loom::thread;
+use ntpool_types::{PoolKind, Tag, VirtualAddress};
+
+/// Shards of so many arenas, and two tags.
+fn shards(arenas: usize, count: usize) -> Shards {
+    let plan = Plan::new(Classes::of(Granule::Sixteen), arenas, 1, 2);
+    let size = Shards::tally(Tally::new(), &plan, count).pages().expect("it is small");
+    Shards::new(&mut fresh(size), plan, count)
+}
+
+/// A tag's index that is not the overflow tag's.
+fn some_tag() -> TagIndex {
+    TagIndex::named(1)
+}
+
+/// Adds one as two accesses without any order: what a lock has to make one.
+fn add_one(value: &AtomicU64) {
+    value.store(value.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+#[test]
+fn a_lock_has_one_holder_at_a_time_and_the_next_one_sees_what_it_did() {
+    loom::model(|| {
+        let lock = Arc::new(Lock::new(AtomicU64::new(0)));
+        let other = {
+            let lock = lock.clone();
+            thread::spawn(move || add_one(&lock.lock(|_| thread::yield_now())))
+        };
+        add_one(&lock.lock(|_| thread::yield_now()));
+        other.join().expect("it ends");
+        assert_eq!(lock.lock(|_| ()).load(Ordering::Relaxed), 2);
+    });
+}
+
+#[test]
+fn who_does_not_get_a_lock_leaves_it_closed() {
+    loom::model(|| {
+        let lock = Arc::new(Lock::new(AtomicU64::new(0)));
+        let other = {
+            let lock = lock.clone();
+            thread::spawn(move || {
+                // The second try is the one that a lock opened by the first would let in.
+                (0..2).filter(|_| lock.try_lock().map(|guard| add_one(&guard)).is_some()).count() as u64
+            })
+        };
+        add_one(&lock.lock(|_| thread::yield_now()));
+        let added = 1 + other.join().expect("it ends");
+        assert_eq!(lock.lock(|_| ()).load(Ordering::Relaxed), added);
+    });
+}
+
+#[test]
+fn of_two_frees_of_one_block_that_race_one_succeeds() {
+    loom::model(|| {
+        let block = Arc::new(AtomicU16::new(0));
+        slot::begin(&block, some_tag().raw());
+        let other = {
+            let block = block.clone();
+            thread::spawn(move || slot::end_exclusively(&block).is_live())
+        };
+        let mine = slot::end_exclusively(&block).is_live();
+        assert!(mine ^ other.join().expect("it ends"));
+        let word = slot::read(&block);
+        assert!(!word.is_live() && word.is_known());
+        assert_eq!(word.tag(), some_tag().raw());
+    });
+}
+
+/// A snapshot of one tag: allocations counted first, then live slots, as `snapshot` does it.
+fn frees_seen(shards: &Shards, slots: &[AtomicU16]) -> u64 {
+    let allocations = shards.allocations(PoolKind::NonPaged, some_tag());
+    let live = slots.iter().filter(|slot| slot::read(slot).is_live()).count() as u64;
+    allocations.saturating_sub(live)
+}
+
+fn allocate(shards: &Shards, shard: usize, slot: &AtomicU16) {
+    slot::begin(slot, some_tag().raw());
+    shards.shard(shard).count(shards.plan().counter(PoolKind::NonPaged, some_tag()));
+}
+
+#[test]
+fn a_snapshot_while_others_allocate_sees_every_block_live_that_it_sees_counted() {
+    loom::model(|| {
+        let pool = Arc::new((shards(0, 2), [AtomicU16::new(0), AtomicU16::new(0)]));
+        let threads = [0, 1].map(|number| {
+            let pool = pool.clone();
+            thread::spawn(move || allocate(&pool.0, number, &pool.1[number]))
+        });
+        assert_eq!(frees_seen(&pool.0, &pool.1), 0);
+        threads.into_iter().for_each(|thread| thread.join().expect("it ends"));
+        assert_eq!(pool.0.allocations(PoolKind::NonPaged, some_tag()), 2);
+    });
+}
+
+#[test]
+fn a_snapshot_while_others_free_never_counts_more_frees_than_there_were() {
+    loom::model(|| {
+        let pool = Arc::new((shards(0, 2), [AtomicU16::new(0), AtomicU16::new(0)]));
+        // Frees begun: counted before the block's end can be seen, so that no free is seen before it is counted here.
+        let begun = Arc::new(AtomicU64::new(0));
+        allocate(&pool.0, 0, &pool.1[0]);
+        let other = {
+            let (pool, begun) = (pool.clone(), begun.clone());
+            thread::spawn(move || {
+                allocate(&pool.0, 1, &pool.1[1]);
+                begun.store(1, Ordering::SeqCst);
+                assert!(slot::end(&pool.1[0]).is_live());
+                // The block's place is handed out again: live once more, and counted once more.
+                allocate(&pool.0, 1, &pool.1[0]);
+            })
+        };
+        let frees = frees_seen(&pool.0, &pool.1);
+        assert!(frees <= 1, "{frees} frees of one");
+        other.join().expect("it ends");
+        assert_eq!((begun.load(Ordering::SeqCst), frees_seen(&pool.0, &pool.1)), (1, 1));
+    });
+}
+
+#[test]
+fn who_finds_a_tag_finds_its_index_and_the_tag_behind_it() {
+    loom::model(|| {
+        let size = TagTable::tally(Tally::new(), 2).pages().expect("it is small");
+        let table = Arc::new(TagTable::new(&mut fresh(size), 2));
+        let tags = [Tag::from_text(*b"one "), Tag::from_text(*b"two ")];
+        let other = {
+            let table = table.clone();
+            thread::spawn(move || tags.map(|tag| table.intern(tag)))
+        };
+        for tag in tags {
+            if let Some(index) = table.find(tag) {
+                assert_eq!(table.tag(index), tag);
+                assert!(table.indices().any(|known| known == index));
+            }
+        }
+        // A walk over what is known, as a snapshot does it, meets no index without a tag.
+        assert!(table.indices().all(|index| table.tag(index) != Tag(0)));
+        let given = other.join().expect("it ends");
+        assert_eq!(tags.map(|tag| table.find(tag)), given.map(Some));
+        assert!(table.is_consistent());
+    });
+}
+
+/// The bit of a shard that has a thread.
+const TAKEN: u64 = 1;
+
+/// Takes the shard over if nobody has it.
+fn adopt(taken: &AtomicU64) -> bool {
+    taken.compare_exchange(0, TAKEN, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+}
+
+#[test]
+fn what_an_ending_thread_leaves_in_its_shard_the_next_one_finds() {
+    let classes = Classes::of(Granule::Sixteen);
+    let block = |number: u64| Entry::new(VirtualAddress(0x1000 * number), number as usize);
+    loom::model(move || {
+        let shards = Arc::new(shards(1, 1));
+        let taken = Arc::new(AtomicU64::new(TAKEN));
+        let counter = shards.plan().counter(PoolKind::NonPaged, some_tag());
+        let other = {
+            let (shards, taken) = (shards.clone(), taken.clone());
+            thread::spawn(move || {
+                let shard = shards.shard(0);
+                shard.widen(0, classes);
+                assert!(shard.push(0, block(1)) && shard.push(0, block(2)));
+                shard.count(counter);
+                taken.fetch_and(!TAKEN, Ordering::SeqCst);
+            })
+        };
+        if adopt(&taken) {
+            let shard = shards.shard(0);
+            assert_eq!(shard.pop(0), Some(block(2)));
+            assert_eq!(shard.pop(0), Some(block(1)));
+            assert_eq!(shard.pop(0), None);
+            shard.count(counter);
+            assert_eq!(shards.allocations(PoolKind::NonPaged, some_tag()), 2);
+        }
+        other.join().expect("it ends");
+    });
+}
