@@ -40,6 +40,9 @@ enum NoteState {
     Advice,
     #[serde(rename = "not applicable by design")]
     NotApplicable,
+    /// Not held yet, because another part must come first; the reason says which.
+    #[serde(rename = "waits")]
+    Waits,
 }
 
 #[derive(Deserialize)]
@@ -217,8 +220,8 @@ fn page(rows: &[Row<'_>], tests: &BTreeMap<RowId, BTreeSet<Test>>, notes: &BTree
                 State::Held(_) => 0,
                 State::OurChoice(_) => 1,
                 State::Noted(note) if note.state == NoteState::Advice => 2,
-                State::Noted(_) => 3,
-                State::Open => 4,
+                State::Noted(note) if note.state == NoteState::NotApplicable => 3,
+                State::Noted(_) | State::Open => 4,
             }] += 1;
         }
         let [held, chosen, advice, absent, open] = counts;
@@ -244,9 +247,10 @@ fn page(rows: &[Row<'_>], tests: &BTreeMap<RowId, BTreeSet<Test>>, notes: &BTree
                 State::Noted(note) if note.state == NoteState::Advice => {
                     format!("| {} | advice | {} |\n", row.id, note.reason)
                 }
-                State::Noted(note) => {
+                State::Noted(note) if note.state == NoteState::NotApplicable => {
                     format!("| {} | not applicable by design | {} |\n", row.id, note.reason)
                 }
+                State::Noted(note) => format!("| {} | not reached yet | {} |\n", row.id, note.reason),
                 State::Open => {
                     open.push(row.id);
                     continue;

@@ -2,7 +2,7 @@
 //!
 //! The arena holds the metadata and, behind it, the regions; all of it is nonpaged but a page of each of the other kinds.
 //! One shard behind a spin lock, as the peers have one: in a kernel the hold raises the IRQL instead and each processor has
-//! its shard. Every block has a tag, and a free gets only the address and that tag.
+//! its shard. Every block has a tag, and a free gets only the address.
 #![expect(unsafe_code, reason = "promises the pool its memory, and turns addresses into pointers")]
 
 use crate::arena::{LENGTH, arena};
@@ -10,18 +10,18 @@ use ntpool_bench_workloads::heap::{Contents, Fresh, Heap, Held};
 use ntpool_bench_workloads::memory::Zeroed;
 use ntpool_bench_workloads::sizes::Size;
 use ntpool_pool::{
-    Claim, Config, Contents as PoolContents, MetadataReservation, NoMemory, PageSource, Platform, Pool,
-    Region, Request, ShardHold, TailModel,
+    Checks, Config, Contents as PoolContents, FreshPages, InternedTag, MetadataReservation, NoMemory,
+    PageRun, PageSource, Platform, Pool, Region, ShardHandle, ShardHold, ShardSet,
 };
-use ntpool_types::{Bytes, PAGE_SIZE, PageCount, Pfn, PoolKind, SYSTEM_SPACE_START, Tag, VirtualAddress};
+use ntpool_types::{PAGE_SIZE, PageCount, Pfn, PoolKind, SYSTEM_SPACE_START, Tag, VirtualAddress};
 use std::hint::{black_box, spin_loop};
-use std::ptr::{NonNull, null_mut, with_exposed_provenance_mut};
+use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const TAG: Tag = Tag::from_text(*b"Heap");
 
 /// The pool as a heap.
-pub struct Ours(Pool<ArenaPlatform>);
+pub struct Ours(Pool<ArenaPlatform>, InternedTag);
 
 /// Makes a pool that fills the arena.
 pub fn ours() -> Ours {
@@ -32,12 +32,14 @@ pub fn ours() -> Ours {
         .rev()
         .step_by(256)
         .map(|pages| layout(VirtualAddress(start), pages))
-        .find(|config| config.regions[0].base.0 >= start + config.metadata_size().0)
+        .find(|config| config.regions[0].base.0 >= start + config.metadata_size::<ArenaPlatform>().0)
         .expect("the arena is large enough for a pool");
-    let metadata = MetadataReservation { base: first, size: config.metadata_size() };
+    let metadata = MetadataReservation { base: first, size: config.metadata_size::<ArenaPlatform>() };
     // SAFETY: 1. the arena is zero, page aligned and the pool's alone, and the regions begin behind the metadata;
     // 2. it is writable and exposed.
-    Ours(unsafe { Pool::new(ArenaPlatform(AtomicBool::new(false)), config, metadata) })
+    let mut pool = unsafe { Pool::new(ArenaPlatform(AtomicBool::new(false)), config, metadata) };
+    let tag = pool.intern_first(PoolKind::ALL[0], TAG);
+    Ours(pool, tag)
 }
 
 /// A layout with so many pages of the first kind at the arena's end, the other kinds' before them.
@@ -57,15 +59,25 @@ fn layout(start: VirtualAddress, pages: u64) -> Config {
     });
     // An arena of a process lies below the system's addresses; the pool only must not call its own frees foreign.
     let system_space_start = start.min(SYSTEM_SPACE_START);
-    Config { regions, shards: 1, tail: TailModel::Reuse, system_space_start }
+    Config { system_space_start, slot_units: 8, ..Config::new(regions) }
 }
 
 /// An arena's pages are there from the start; its one shard has a lock.
 struct ArenaPlatform(AtomicBool);
 
 impl PageSource for ArenaPlatform {
-    fn commit(&self, _kind: PoolKind, _first: PageCount, _count: PageCount) -> Result<(), NoMemory> {
-        Ok(())
+    fn commit(
+        &self,
+        _kind: PoolKind,
+        _first: VirtualAddress,
+        _count: PageCount,
+    ) -> Result<FreshPages, NoMemory> {
+        // Given back, they keep what was in them.
+        Ok(FreshPages::Unknown)
+    }
+
+    fn give_back(&self, _runs: &[PageRun]) -> bool {
+        true
     }
 
     fn frame(&self, _address: VirtualAddress) -> Option<Pfn> {
@@ -78,24 +90,27 @@ impl PageSource for ArenaPlatform {
 }
 
 impl Platform for ArenaPlatform {
+    const CHECKS: Checks = Checks::NONE;
+
     type Hold<'a> = Locked<'a>;
 
     #[inline(always)]
-    fn hold(&self) -> Locked<'_> {
+    fn hold<'a>(&'a self, shards: ShardSet<'a>) -> Locked<'a> {
         while self.0.compare_exchange_weak(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
             spin_loop();
         }
-        Locked(&self.0)
+        Locked(&self.0, shards.get(0))
     }
 }
 
 /// The lock, taken.
-struct Locked<'a>(&'a AtomicBool);
+struct Locked<'a>(&'a AtomicBool, ShardHandle);
 
-impl ShardHold for Locked<'_> {
+// SAFETY: 1. the handle is one of the set that the pool passes to `hold`; 2. the lock is taken as long as this lives.
+unsafe impl ShardHold for Locked<'_> {
     #[inline(always)]
-    fn shard(&self) -> usize {
-        0
+    fn shard(&self) -> ShardHandle {
+        self.1
     }
 }
 
@@ -132,12 +147,8 @@ unsafe impl Heap for Ours {
             Contents::Any => PoolContents::Uninitialized,
             Contents::Zero => PoolContents::Zeroed,
         };
-        let request =
-            Request { size: Bytes(size.bytes() as u64), kind: PoolKind::ALL[0], tag: TAG, contents };
-        let pointer = self
-            .0
-            .allocate(request)
-            .map_or(null_mut(), |block| with_exposed_provenance_mut(block.address.0 as usize));
+        let pointer =
+            self.0.allocate_interned(size.bytes(), self.1, contents).map_or(null_mut(), NonNull::as_ptr);
         // SAFETY: the block is fresh and of that size.
         unsafe { Fresh::new(black_box(PoolBlock(pointer)), size) }
     }
@@ -145,9 +156,8 @@ unsafe impl Heap for Ours {
     #[inline(always)]
     fn release(&self, block: PoolBlock) {
         if !block.0.is_null() {
-            let claim = Claim { address: VirtualAddress(block.0.addr() as u64), tag: Some(TAG) };
-            let freed = self.0.free(claim);
-            assert!(freed.is_ok(), "the pool does not know its own block");
+            let freed = self.0.free_fast(VirtualAddress(block.0.addr() as u64));
+            assert!(freed, "the pool does not know its own block");
         }
     }
 }
