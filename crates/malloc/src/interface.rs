@@ -251,6 +251,11 @@ fn aligned(alignment: Option<usize>, size: Option<usize>, caller: usize) -> *mut
 /// A block, by the way that serves in every case; `None` also for a size that is none or too large.
 fn allocate(size: Option<usize>, alignment: usize, contents: Contents, caller: usize) -> Option<NonNull<u8>> {
     let size = size.filter(|&size| size <= size::MOST)?;
+    if tls::fast().is_some()
+        && let Some(size) = size::aligned_by_class(size, alignment)
+    {
+        return engine::allocate_fast(size, contents);
+    }
     let engine = start::engine()?;
     // Before the pool is entered: this may ask the dynamic linker, which may allocate.
     let tag = tags::tag_for(caller);
@@ -287,7 +292,9 @@ fn reallocate(address: *mut u8, size: Option<usize>, caller: usize) -> *mut c_vo
     if let Some(block) = block {
         // SAFETY: the old block has `usable` bytes and the new one `size`; both are live, so they do not overlap.
         unsafe { ptr::copy_nonoverlapping(address, block.as_ptr(), usable.min(size)) };
-        free_slowly(address);
+        if !(tls::fast().is_some() && engine::free_fast(address)) {
+            free_slowly(address);
+        }
     }
     give(block)
 }

@@ -36,6 +36,20 @@ pub(crate) fn rounded_alignment(asked: usize) -> Option<usize> {
     asked.checked_next_power_of_two()
 }
 
+/// The size to ask for so that the block has the alignment by its size alone; `None` above a page's alignment.
+///
+/// Up to 512 bytes the pool's blocks are aligned to every power of two that divides their size, and from a page on to a
+/// page.
+pub(crate) fn aligned_by_class(size: usize, alignment: usize) -> Option<usize> {
+    if alignment <= ALIGNMENT {
+        Some(size)
+    } else if alignment <= 512 {
+        size.max(1).checked_next_multiple_of(alignment)
+    } else {
+        (alignment <= PAGE).then_some(size.max(PAGE))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,8 @@
 //! RUSTFLAGS="--cfg loom" cargo test -p ntpool-pool --lib --release interleavings
 //! ```
 //!
-//! A model is as small as its protocol allows: two threads, a slot or two, a counter. The thread that is started reads,
-//! and the one that starts it writes: the checker remembers only the last access to an atomic, so a reader that came
+//! A model is as small as its protocol allows: two threads, a slot or two, a counter. Where one thread only reads, it is
+//! the one that is started, so that it comes last at first: the checker remembers only the last access to an atomic, so a reader that came
 //! before a writer's own load and store would never be tried after them. What a platform does
 //! between threads, to hand a shard from one to the next, is modelled as the malloc face does it: a bit in a word, given
 //! back and taken with sequentially consistent exchanges.
