@@ -1,17 +1,17 @@
 //! Interleavings: what threads do to one another, in every order and with every stale value that the memory model allows.
 //!
 //! The routines are the pool's own, compiled with the atomics of a model checker, which runs each model again and again
-//! until it has seen all of its executions:
+//! until it knows no further execution of it:
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test -p ntpool-pool --lib --release interleavings
 //! ```
 //!
 //! A model is as small as its protocol allows: two threads, a slot or two, a counter. Where one thread only reads, it is
-//! the one that is started, so that it comes last at first: the checker remembers only the last access to an atomic, so a reader that came
-//! before a writer's own load and store would never be tried after them. What a platform does
-//! between threads, to hand a shard from one to the next, is modelled as the malloc face does it: a bit in a word, given
-//! back and taken with sequentially consistent exchanges.
+//! the one that is started, so that it comes last at first: the checker remembers only the last access to an atomic, and
+//! would never try a reader that came before a writer's own load and store after them. What a platform does between
+//! threads, to hand a shard from one to the next, is modelled as the malloc face does it: a bit in a word, given back and
+//! taken with sequentially consistent exchanges.
 
 use crate::class::Classes;
 use crate::geometry::Granule;
