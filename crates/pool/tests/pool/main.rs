@@ -15,6 +15,7 @@ mod limits;
 mod nodes;
 mod refusal;
 mod resize;
+mod shared;
 mod slots;
 mod tags;
 mod threads;

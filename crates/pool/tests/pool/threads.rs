@@ -1,9 +1,9 @@
 //! Several threads, each with a shard of its own.
 
+use crate::shared::Shared;
 use crate::world::{All, Heap, Options, Rules, TAG, World, fill, is_filled, use_shard};
 use ntpool_pool::{Block, Contents};
 use ntpool_types::{Bytes, PoolKind, Tag, VirtualAddress};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 const THREADS: usize = 4;
 const STEPS: u64 = 4000;
 
-fn one_thread(world: &World, me: usize, shared: &Mutex<Vec<Block>>) {
+fn one_thread(world: &World, me: usize, shared: &Shared<Vec<Block>>) {
     use_shard(me);
     let mine = Tag(u32::from_le_bytes(*b"Thr0") + ((me as u32) << 24));
     let mark = me as u8 + 1;
@@ -26,7 +26,7 @@ fn one_thread(world: &World, me: usize, shared: &Mutex<Vec<Block>>) {
         fill(&block, mark);
         if draw.is_multiple_of(7) {
             // Others may free it: the counts of one tag then come from several shards.
-            shared.lock().expect("nobody panicked").push(block);
+            shared.lock().push(block);
         } else {
             alive.push(block);
         }
@@ -35,11 +35,11 @@ fn one_thread(world: &World, me: usize, shared: &Mutex<Vec<Block>>) {
             assert!(is_filled(&block, mark), "{block:?}");
             assert_eq!(world.free_tagged(block.address, block.tag), Ok(block));
         }
-        let foreign = shared.lock().expect("nobody panicked").pop();
+        let foreign = shared.lock().pop();
         if let Some(block) = foreign.filter(|_| draw.is_multiple_of(3)) {
             assert_eq!(world.free_tagged(block.address, block.tag), Ok(block));
         } else {
-            shared.lock().expect("nobody panicked").extend(foreign);
+            shared.lock().extend(foreign);
         }
     }
     for block in alive {
@@ -52,7 +52,7 @@ fn one_thread(world: &World, me: usize, shared: &Mutex<Vec<Block>>) {
 fn threads_that_allocate_and_free_at_once_are_counted_exactly() {
     let world =
         World::new(Options { capacity: 2000, limit: 2000, shards: THREADS + 1, ..Options::default() });
-    let shared = Mutex::new(Vec::new());
+    let shared = Shared::new(Vec::new());
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
@@ -75,7 +75,7 @@ fn threads_that_allocate_and_free_at_once_are_counted_exactly() {
         assert!(results.iter().all(Result::is_ok));
         reader.join().expect("the counts are never inconsistent");
     });
-    let left = shared.into_inner().expect("nobody panicked");
+    let left = shared.into_inner();
     let mut blocks = world.live();
     blocks.sort_by_key(|block| block.address);
     let mut expected = left.clone();
@@ -90,28 +90,36 @@ fn threads_that_allocate_and_free_at_once_are_counted_exactly() {
     );
 }
 
+/// One of a ring: hands its blocks to the next one, and frees what it is handed.
+fn pass_on<R: Rules>(world: &World<R>, hands: &[Shared<Vec<Block>>], me: usize) {
+    use_shard(me);
+    let before = ((me + THREADS - 1) % THREADS) as u8;
+    for step in 0..STEPS {
+        let block = world.allocate(PoolKind::NonPaged, [24, 100, 700, 4096, 6000][step as usize % 5]);
+        fill(&block, me as u8);
+        hands[(me + 1) % THREADS].lock().push(block);
+        let mine = std::mem::take(&mut *hands[me].lock());
+        for block in mine {
+            assert!(is_filled(&block, before), "{block:?}");
+            assert_eq!(world.free_tagged(block.address, TAG), Ok(block));
+        }
+    }
+}
+
 /// Hands blocks from one thread to the next, each of which frees what it is handed: a ring of producers and consumers.
 fn hand_over<R: Rules>() {
     let world =
         World::<R>::of(Options { capacity: 12_000, limit: 12_000, shards: THREADS, ..Options::default() });
-    let hands: Vec<_> = (0..THREADS).map(|_| Mutex::new(Vec::<Block>::new())).collect();
+    let hands: Vec<_> = (0..THREADS).map(|_| Shared::new(Vec::<Block>::new())).collect();
     thread::scope(|scope| {
-        for me in 0..THREADS {
-            let (world, hands) = (&world, &hands);
-            scope.spawn(move || {
-                use_shard(me);
-                for step in 0..STEPS {
-                    let block =
-                        world.allocate(PoolKind::NonPaged, [24, 100, 700, 4096, 6000][step as usize % 5]);
-                    fill(&block, me as u8);
-                    hands[(me + 1) % THREADS].lock().expect("nobody panicked").push(block);
-                    let mine = std::mem::take(&mut *hands[me].lock().expect("nobody panicked"));
-                    for block in mine {
-                        assert!(is_filled(&block, ((me + THREADS - 1) % THREADS) as u8), "{block:?}");
-                        assert_eq!(world.free_tagged(block.address, TAG), Ok(block));
-                    }
-                }
-            });
+        let workers: Vec<_> = (0..THREADS)
+            .map(|me| {
+                let (world, hands) = (&world, &hands);
+                scope.spawn(move || pass_on(world, hands, me))
+            })
+            .collect();
+        for worker in workers {
+            worker.join().expect("it did not panic");
         }
     });
     world.check();
@@ -136,7 +144,7 @@ fn while_a_pool_is_quiesced_magazines_serve_and_everybody_else_waits() {
     let (served, through) = (AtomicBool::new(false), AtomicBool::new(false));
     thread::scope(|scope| {
         let quiesced = world.pool.quiesce();
-        scope.spawn(|| {
+        let worker = scope.spawn(|| {
             use_shard(1);
             for _ in 0..100 {
                 let block =
@@ -154,6 +162,7 @@ fn while_a_pool_is_quiesced_magazines_serve_and_everybody_else_waits() {
         thread::sleep(Duration::from_millis(30));
         assert!(!through.load(Ordering::SeqCst), "pages are not to be had");
         drop(quiesced);
+        worker.join().expect("it did not panic");
     });
     assert!(through.load(Ordering::SeqCst), "it has been served afterwards");
     world.check();

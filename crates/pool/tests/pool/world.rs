@@ -6,6 +6,7 @@
     reason = "makes the memory that the pool is promised, and touches blocks as a driver would"
 )]
 
+use crate::shared::{Shared, Turn};
 use ntpool_pool::{
     Block, Checks, Claim, Config, Contents, Corruption, Freed, FreshPages, Granule, MetadataReservation,
     NoMemory, NodeNumber, Nodes, PageRun, PageSource, Platform, Pool, Region, Request, ShardHandle,
@@ -106,14 +107,14 @@ pub fn use_node(node: u8) {
 pub struct Computer<R> {
     regions: [Region; 3],
     /// The pages of each kind that are usable.
-    committed: [Mutex<BTreeSet<u64>>; 3],
+    committed: [Shared<BTreeSet<u64>>; 3],
     commits: AtomicU64,
     give_backs: AtomicU64,
     options: Options,
     /// The time, in milliseconds.
     pub clock: AtomicU64,
     /// What the pool found when its author was gone.
-    found: Mutex<Vec<Corruption>>,
+    found: Shared<Vec<Corruption>>,
     shards: Vec<Mutex<()>>,
     rules: PhantomData<fn() -> R>,
 }
@@ -133,11 +134,11 @@ impl<R> Computer<R> {
 
     /// What the pool found since this was last asked.
     pub fn take_found(&self) -> Vec<Corruption> {
-        std::mem::take(&mut self.found.lock().expect("nobody panicked"))
+        std::mem::take(&mut self.found.lock())
     }
 
-    fn usable(&self, kind: PoolKind) -> MutexGuard<'_, BTreeSet<u64>> {
-        self.committed[kind.index()].lock().expect("nobody panicked")
+    fn usable(&self, kind: PoolKind) -> Turn<'_, BTreeSet<u64>> {
+        self.committed[kind.index()].lock()
     }
 
     fn page_of(&self, kind: PoolKind, address: VirtualAddress) -> u64 {
@@ -243,7 +244,7 @@ impl<R: Rules> Platform for Computer<R> {
     }
 
     fn found(&self, corruption: &Corruption) {
-        self.found.lock().expect("nobody panicked").push(*corruption);
+        self.found.lock().push(*corruption);
     }
 }
 
@@ -355,7 +356,7 @@ impl<R: Rules> World<R> {
             give_backs: AtomicU64::new(0),
             options,
             clock: AtomicU64::new(0),
-            found: Mutex::default(),
+            found: Shared::default(),
             shards: (0..=options.shards).map(|_| Mutex::new(())).collect(),
             rules: PhantomData,
         };
