@@ -3,12 +3,13 @@
 use crate::class::{CLASS_LIMIT, Classes};
 use crate::cut::Cut;
 use crate::descriptor::Descriptor;
+use crate::geometry::PAGE;
 use crate::metadata::{Array, Carver, Tally};
 use crate::pages::{Pages, Span, Table};
 use crate::runs::{Run, Runs, Sort};
 use crate::slots::{Areas, STRIPES};
 use crate::{NoMemory, PageSource, TailModel};
-use ntpool_types::{PageCount, PoolKind};
+use ntpool_types::{PageCount, PoolKind, VirtualAddress};
 
 /// Lists of pages, by class, those with free blocks by stripe and class (see [`list`]): each the first of a chain, as a
 /// page number plus one; 0 is an empty list.
@@ -29,9 +30,13 @@ pub(crate) fn list(stripe: usize, class: usize) -> usize {
     stripe * CLASS_LIMIT + class
 }
 
-/// What all arenas of a pool share and a request needs: the pages, their slots' areas, and how they are cut.
+/// What a request to an arena needs beside it: its pages, their slots' areas, and how they are cut.
 pub(crate) struct Ground<'a> {
     pub(crate) pages: &'a Pages,
+    /// What is known of each page of the arena.
+    pub(crate) table: Table<'a>,
+    /// Where the arena's first page begins.
+    pub(crate) base: VirtualAddress,
     pub(crate) classes: &'static Classes,
     pub(crate) areas: &'a mut Areas,
     pub(crate) tail: TailModel,
@@ -42,6 +47,16 @@ pub(crate) struct Ground<'a> {
 }
 
 impl Ground<'_> {
+    /// The address `offset` bytes into a page of the arena.
+    pub(crate) fn address(&self, page: u32, offset: usize) -> VirtualAddress {
+        VirtualAddress(self.base.0 + u64::from(page) * PAGE as u64 + offset as u64)
+    }
+
+    /// The page of the arena that an address of it lies in.
+    pub(crate) fn page_of(&self, address: VirtualAddress) -> u32 {
+        ((address.0 - self.base.0) / PAGE as u64) as u32
+    }
+
     /// An area of `units` units for a page: the one that it has, or another; where it begins.
     ///
     /// Errors: [`NoMemory`]; the page keeps what it has.
@@ -76,7 +91,7 @@ impl Ground<'_> {
             });
             descriptors[page as usize].set_area(0);
             // A large block may still end in the page.
-            descriptors.set_cut(page, Cut::new(0, 0, 0, cut.start()));
+            descriptors.set_cut(page, Cut::new(0, 0, cut.start()));
         }
     }
 
@@ -151,17 +166,17 @@ impl Arena {
         if u64::from(pages) > ground.allowance.pages {
             return Err(NoMemory);
         }
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         let taken = if alignment <= 1 {
             self.runs.take(descriptors, pages)
         } else {
-            let phase = (ground.pages.span(self.number).base.0 / crate::geometry::PAGE as u64) as u32;
+            let phase = (ground.base.0 / PAGE as u64) as u32;
             self.runs.take_aligned(descriptors, pages, alignment, phase & (alignment - 1))
         };
         let (run, sort) = taken.ok_or(NoMemory)?;
         ground.pages.advance_frontier(self.number, run.first + run.pages);
         let zero = self.make_usable(ground, run, sort, source).inspect_err(|_| {
-            self.runs.give_back(ground.pages.of(self.number), run, sort);
+            self.runs.give_back(ground.table, run, sort);
         })?;
         self.idle_dirty = self.idle_dirty.min(self.runs.free(Sort::Dirty).0);
         Ok((run, zero))
@@ -181,7 +196,7 @@ impl Arena {
         if u64::from(run.pages) > ground.allowance.clean {
             return Err(NoMemory);
         }
-        let first = ground.pages.span(self.number).address(run.first, 0);
+        let first = ground.address(run.first, 0);
         let contents = source.commit(self.kind, first, PageCount(u64::from(run.pages)))?;
         self.committed += u64::from(run.pages);
         Ok(contents == crate::FreshPages::Zero)

@@ -3,21 +3,23 @@
 use crate::arena::{Allowance, Arena, Ground};
 use crate::class::{Classes, MAGAZINE_LIMIT};
 use crate::depot::Depot;
-use crate::large;
+use crate::live::Entry as Known;
 use crate::metadata::{Carver, Tally};
 use crate::pages::{ARENA_LIMIT, Pages};
 use crate::runs::{Run, Sort};
 use crate::shard::Entry;
 use crate::slots::Areas;
 use crate::{Config, NoMemory, PageRun, PageSource, TailModel};
-use ntpool_types::{PAGE_SIZE, PageCount, PoolKind};
+use ntpool_types::{PageCount, PoolKind};
 
 /// How many runs are given back to the page source at a time.
 pub(crate) const BATCH: usize = 64;
 
 /// What all shards share.
 pub(crate) struct Central {
+    /// There are `count`, the first ones.
     arenas: [Option<Arena>; ARENA_LIMIT],
+    count: usize,
     areas: Areas,
     depot: Depot,
     classes: &'static Classes,
@@ -76,7 +78,7 @@ impl Central {
             core::array::from_fn(|number| (number < count).then(|| Arena::new(carver, number, pages)));
         let depot = Depot::new(carver, classes, count);
         let limits = config.regions.map(|region| region.limit);
-        Central { arenas, areas, depot, classes, limits, tail: config.tail, looked: 0 }
+        Central { arenas, count, areas, depot, classes, limits, tail: config.tail, looked: 0 }
     }
 
     /// Takes blocks of a bin for a shard's magazine: at least one, and no more than `most`.
@@ -91,14 +93,7 @@ impl Central {
         source: &impl PageSource,
         mut each: impl FnMut(Entry),
     ) -> Result<(), NoMemory> {
-        let mut taken = 0;
-        while taken < most
-            && let Some(entry) = self.depot.pop(bin)
-        {
-            each(entry);
-            taken += 1;
-        }
-        if taken > 0 {
+        if self.depot.take(bin, most, &mut each) > 0 {
             return Ok(());
         }
         let class = bin % self.classes.count();
@@ -131,22 +126,22 @@ impl Central {
     }
 
     /// Takes free blocks of a bin back: into the depot while it has room, then to where they came from.
-    pub(crate) fn take_back(&mut self, pages: &Pages, bin: usize, drain: impl FnOnce(&mut dyn FnMut(Entry))) {
-        let mut home = [Entry::NONE; MAGAZINE_LIMIT];
-        let mut count = 0;
-        drain(&mut |entry| {
-            if !self.depot.push(bin, entry) {
-                home[count] = entry;
-                count += 1;
-            }
-        });
-        self.take_home(pages, bin, home[..count].iter().copied());
+    pub(crate) fn take_back(&mut self, pages: &Pages, bin: usize, entries: impl Iterator<Item = Entry>) {
+        let mut entries = entries;
+        self.depot.put(bin, &mut entries);
+        self.take_home(pages, bin, entries);
     }
 
     /// Empties the depot of a bin.
     pub(crate) fn empty_depot(&mut self, pages: &Pages, bin: usize) {
-        while let Some(entry) = self.depot.pop(bin) {
-            self.take_home(pages, bin, [entry].into_iter());
+        while self.depot.count(bin) > 0 {
+            let mut home = [Entry::NONE; MAGAZINE_LIMIT];
+            let mut count = 0;
+            self.depot.take(bin, MAGAZINE_LIMIT, |entry| {
+                home[count] = entry;
+                count += 1;
+            });
+            self.take_home(pages, bin, home[..count].iter().copied());
         }
     }
 
@@ -154,36 +149,34 @@ impl Central {
     pub(crate) fn take_home(&mut self, pages: &Pages, bin: usize, entries: impl Iterator<Item = Entry>) {
         let (class, number) = (bin % self.classes.count(), bin / self.classes.count());
         let small = class < self.classes.small_count();
-        let span = pages.span(number);
         let (arena, mut ground) = self.arena(pages, number, Allowance::default(), 0);
+        if small {
+            arena.return_small(&mut ground, entries);
+            return;
+        }
         for entry in entries {
-            let page = ((entry.address().0 - span.base.0) / PAGE_SIZE.0) as u32;
-            if small {
-                arena.return_small(&mut ground, page, entry.slot as usize);
-            } else {
-                arena.return_large(&mut ground, page);
-            }
+            let page = ground.page_of(entry.address());
+            arena.return_large(&mut ground, page);
         }
     }
 
-    /// Changes a live huge block's bytes where it is; whether that could be done.
+    /// Makes a live block above a page one of a class with so many bytes, where it is; whether that could be done.
     pub(crate) fn resize(
         &mut self,
         pages: &Pages,
-        number: usize,
-        page: u32,
-        size: u64,
+        block: &Known,
+        class: usize,
+        bytes: u64,
         source: &impl PageSource,
     ) -> bool {
-        let Some(bytes) = large::huge_bytes(size) else { return false };
-        let allowance = self.allowance(pages, number);
-        let (arena, mut ground) = self.arena(pages, number, allowance, 0);
-        arena.resize_large(&mut ground, page, bytes, source)
+        let allowance = self.allowance(pages, block.arena);
+        let (arena, mut ground) = self.arena(pages, block.arena, allowance, 0);
+        arena.resize_large(&mut ground, block.page, class, bytes, source)
     }
 
     /// Every arena.
     pub(crate) fn arenas(&self) -> impl Iterator<Item = &Arena> {
-        self.arenas.iter().flatten()
+        self.arenas[..self.count].iter().flatten()
     }
 
     /// The arena with this number.
@@ -209,10 +202,11 @@ impl Central {
         self.limits[kind.index()]
     }
 
-    /// The dirty pages that nobody needed since this was last asked, less `reserve`, if that is long enough ago.
-    pub(crate) fn idle_pages(&mut self, now: u64, period: u64, reserve: u64) -> u64 {
+    /// The dirty pages that nobody needed since this was last answered, less `reserve`; `None` if that is not long enough
+    /// ago.
+    pub(crate) fn idle_pages(&mut self, now: u64, period: u64, reserve: u64) -> Option<u64> {
         if now.wrapping_sub(self.looked) < period {
-            return 0;
+            return None;
         }
         self.looked = now;
         let mut idle = 0;
@@ -220,7 +214,7 @@ impl Central {
             idle += arena.idle_dirty;
             arena.idle_dirty = arena.runs.free(Sort::Dirty).0;
         }
-        idle.saturating_sub(reserve)
+        Some(idle.saturating_sub(reserve))
     }
 
     /// Takes dirty runs, the longest first, at most `most` pages, to be given back to the page source.
@@ -271,6 +265,8 @@ impl Central {
         let arena = self.arenas[number].as_mut().expect("numbers come from spans");
         let ground = Ground {
             pages,
+            table: pages.of(number),
+            base: pages.span(number).base,
             classes: self.classes,
             areas: &mut self.areas,
             tail: self.tail,

@@ -5,7 +5,7 @@
 //! never adds more than an eighth. A power of two is a class of its own, because drivers ask for them; the largest of
 //! these is the whole page (POOL-005).
 //!
-//! Above a page, up to [`CACHED`]: steps of 512 bytes to 8 KiB, 1 KiB to 16 KiB, 4 KiB to 64 KiB. Such a block has a
+//! Above a page, up to [`CACHED`]: steps of 512 bytes to 8 KiB, 1 KiB to 16 KiB, whole pages to 256 KiB. Such a block has a
 //! run of pages; what it leaves of the last one is cut for smaller blocks. Larger ones are *huge*, one class without a
 //! size of its own: their ends are multiples of 512 bytes.
 //!
@@ -14,9 +14,16 @@
 //! all of them). So a page has at most two classes, and a block's number is its offset divided by the main size.
 
 use crate::geometry::{Granule, PAGE};
+use core::ops::RangeInclusive;
 
 /// The largest size that magazines keep.
-pub(crate) const CACHED: usize = 65_536;
+pub(crate) const CACHED: usize = 262_144;
+
+/// How many huge blocks a shard keeps for requests of exactly their size.
+pub(crate) const HUGE_KEPT: usize = 2;
+
+/// The bytes of those that are kept so. What is huge for its alignment alone is not.
+pub(crate) const KEPT: RangeInclusive<u64> = CACHED as u64 + 1..=1 << 20;
 
 /// Where large blocks end: at multiples of this, so that what they leave of a page is the size of a class.
 pub(crate) const QUANTUM: usize = 512;
@@ -33,8 +40,6 @@ pub(crate) struct Classes {
     sizes: [u32; CLASS_LIMIT],
     /// Size and [`reciprocal`] of a class that pages are cut into, in one word; 0 above a page.
     divisors: [u64; CLASS_LIMIT],
-    /// How many blocks of the class a whole page is cut into; with [`LEAVES_REST`] where they leave something.
-    whole: [u16; CLASS_LIMIT],
     /// How many blocks a shard's magazine of the class holds at most.
     magazines: [u16; CLASS_LIMIT],
     /// Where the class's magazine begins among a shard's.
@@ -51,9 +56,6 @@ pub(crate) struct Classes {
     magazine_room: usize,
     granule: Granule,
 }
-
-/// Marks, in a number of blocks, that they leave something of a page.
-const LEAVES_REST: u16 = 1 << 15;
 
 /// A band of sizes: its last, and the step between two.
 type Band = (usize, usize);
@@ -74,7 +76,7 @@ pub(crate) const RECIPROCAL_SHIFT: u32 = 20;
 /// How many blocks a magazine of blocks of this size holds.
 ///
 /// Large enough that a random walk of allocations and frees seldom leaves it, small enough that a thread that goes to
-/// sleep keeps little: about 4 KiB a class at most up to a page, and two blocks from there.
+/// sleep keeps little: about 4 KiB a class at most up to 512 bytes, and one block of the largest.
 const fn magazine_of(size: usize) -> usize {
     match size {
         0..=64 => 64,
@@ -84,7 +86,8 @@ const fn magazine_of(size: usize) -> usize {
         513..=1024 => 12,
         1025..=4096 => 8,
         4097..=16_384 => 6,
-        _ => 4,
+        16_385..=65_536 => 4,
+        _ => 1,
     }
 }
 
@@ -93,7 +96,6 @@ impl Classes {
         let mut classes = Classes {
             sizes: [0; CLASS_LIMIT],
             divisors: [0; CLASS_LIMIT],
-            whole: [1; CLASS_LIMIT],
             magazines: [0; CLASS_LIMIT],
             magazine_at: [0; CLASS_LIMIT],
             small: [0; 513],
@@ -114,8 +116,6 @@ impl Classes {
                 classes.magazine_at[class] = classes.magazine_room as u16;
                 classes.magazine_room += magazine_of(size);
                 if size <= PAGE {
-                    let rest = if PAGE.is_multiple_of(size) { 0 } else { LEAVES_REST };
-                    classes.whole[class] = (PAGE / size) as u16 | rest;
                     classes.divisors[class] = (size as u64) << 32 | reciprocal(size) as u64;
                     let granule = granule.bytes();
                     let mut units = before / granule + if before == 0 { 0 } else { 1 };
@@ -135,8 +135,10 @@ impl Classes {
             }
             band += 1;
         }
-        // The huge class, last, without a magazine.
+        // The huge class, last.
         classes.magazine_at[class] = classes.magazine_room as u16;
+        classes.magazines[class] = HUGE_KEPT as u16;
+        classes.magazine_room += HUGE_KEPT;
         classes.count = class + 1;
         assert!(classes.count <= CLASS_LIMIT && size == CACHED);
         classes
@@ -207,15 +209,6 @@ impl Classes {
         ((word >> 32) as u32, word as u32)
     }
 
-    /// How many blocks of the class a whole page is cut into, and whether they leave something; one in a large block.
-    ///
-    /// A table, because a division for each block that goes home was a good part of the way.
-    #[inline(always)]
-    pub(crate) fn whole_page(&self, class: usize) -> (usize, bool) {
-        let word = self.whole[class];
-        (usize::from(word & !LEAVES_REST), word & LEAVES_REST != 0)
-    }
-
     /// How many blocks a shard's magazine of the class holds at most.
     pub(crate) fn magazine(&self, class: usize) -> usize {
         usize::from(self.magazines[class])
@@ -232,7 +225,7 @@ impl Classes {
         self.magazine_room
     }
 
-    /// The class of blocks above [`CACHED`].
+    /// The class of blocks above [`CACHED`]. Its magazine serves only who asks for exactly a kept block's size.
     pub(crate) fn huge(&self) -> usize {
         self.count - 1
     }
@@ -284,7 +277,7 @@ mod tests {
             let classes = Classes::of(granule);
             for class in 0..classes.small_count() {
                 let (size, reciprocal) = classes.divisor(class);
-                for offset in 0..PAGE as u32 {
+                for offset in 0..=PAGE as u32 {
                     let number = ((offset >> 3) * reciprocal) >> RECIPROCAL_SHIFT;
                     assert_eq!(number, (offset & !7) / size, "{offset} by {size}");
                 }
@@ -316,8 +309,8 @@ mod tests {
                 let end = classes.magazine_at(class - 1) + classes.magazine(class - 1);
                 assert_eq!(classes.magazine_at(class), end);
             }
-            assert_eq!(classes.magazine_at(classes.huge()), classes.magazine_room());
-            assert_eq!(classes.magazine(classes.huge()), 0);
+            let end = classes.magazine_at(classes.huge()) + classes.magazine(classes.huge());
+            assert_eq!(end, classes.magazine_room());
         }
     }
 }

@@ -20,6 +20,15 @@ use crate::class::{Classes, QUANTUM, RECIPROCAL_SHIFT};
 use crate::geometry::PAGE;
 use crate::slots::UNIT;
 
+/// Where the parts of the word begin; the unit is the lowest.
+const CLASS: u32 = 32;
+const REST_CLASS: u32 = 40;
+const START: u32 = 48;
+const REST: u32 = 52;
+
+/// Where a rest can begin: at multiples of this, as every block does.
+const REST_STEP: usize = 8;
+
 /// How a page is cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cut(u64);
@@ -34,11 +43,19 @@ pub(crate) struct Spot {
 }
 
 impl Cut {
-    /// A page cut from `start` on into blocks of `class`, whose slots begin at unit `unit`; what is left is of
-    /// `rest_class`, or of `class` where nothing is left.
-    pub(crate) fn new(unit: u32, class: usize, rest_class: usize, start: usize) -> Cut {
-        let start = (start / QUANTUM) as u64;
-        Cut(u64::from(unit) | (class as u64) << 32 | (rest_class as u64) << 40 | start << 48)
+    /// A page cut from `start` on into blocks of `class`, whose slots begin at unit `unit`, and nothing is left.
+    pub(crate) fn new(unit: u32, class: usize, start: usize) -> Cut {
+        Cut::with_rest(unit, class, start, class, PAGE)
+    }
+
+    /// The same with a rest of `rest_class`, which begins at `rest`.
+    pub(crate) fn with_rest(unit: u32, class: usize, start: usize, rest_class: usize, rest: usize) -> Cut {
+        let (start, rest) = ((start / QUANTUM) as u64, (rest / REST_STEP) as u64);
+        Cut(u64::from(unit)
+            | (class as u64) << CLASS
+            | (rest_class as u64) << REST_CLASS
+            | start << START
+            | rest << REST)
     }
 
     /// The word that is kept.
@@ -62,19 +79,25 @@ impl Cut {
     /// The class of the main blocks.
     #[inline(always)]
     pub(crate) fn class(self) -> usize {
-        (self.0 >> 32) as u8 as usize
+        (self.0 >> CLASS) as u8 as usize
     }
 
     /// The class of the rest.
     #[inline(always)]
     pub(crate) fn rest_class(self) -> usize {
-        (self.0 >> 40) as u8 as usize
+        (self.0 >> REST_CLASS) as u8 as usize
     }
 
     /// Where the first block begins.
     #[inline(always)]
     pub(crate) fn start(self) -> usize {
-        ((self.0 >> 48) as usize).wrapping_mul(QUANTUM)
+        ((self.0 >> START) as usize & (PAGE / QUANTUM - 1)).wrapping_mul(QUANTUM)
+    }
+
+    /// Where the rest begins; the page's end where nothing is left.
+    #[inline(always)]
+    fn rest(self) -> usize {
+        ((self.0 >> REST) as usize).wrapping_mul(REST_STEP)
     }
 
     /// Whether small blocks are, or were, cut from the page.
@@ -98,8 +121,8 @@ impl Cut {
         if number.wrapping_mul(size) != from_start {
             return None;
         }
-        let class =
-            if (offset as u32).wrapping_add(size) > PAGE as u32 { self.rest_class() } else { self.class() };
+        // By the word alone: what waits for the class, the head of a magazine, need not wait for the division.
+        let class = if offset >= self.rest() { self.rest_class() } else { self.class() };
         Some(Spot { class, slot: self.slot(number as usize) })
     }
 
@@ -108,29 +131,23 @@ impl Cut {
         offset.checked_sub(self.start())?.checked_div(classes.divisor(self.class()).0 as usize)
     }
 
-    /// How many main blocks there are.
+    /// How many main blocks there are: one where they have no size.
     #[inline]
     pub(crate) fn count(self, classes: &Classes) -> usize {
-        if self.start() == 0 {
-            return classes.whole_page(self.class()).0;
-        }
-        let size = classes.divisor(self.class()).0 as usize;
-        (PAGE - self.start()).checked_div(size).unwrap_or(1)
+        let (size, reciprocal) = classes.divisor(self.class());
+        let room = (self.rest() - self.start()) as u32;
+        if size == 0 { 1 } else { (((room >> 3) * reciprocal) >> RECIPROCAL_SHIFT) as usize }
     }
 
     /// Whether the main blocks leave a rest.
-    #[inline]
-    pub(crate) fn has_rest(self, classes: &Classes) -> bool {
-        if self.start() == 0 {
-            return classes.whole_page(self.class()).1;
-        }
-        let size = classes.divisor(self.class()).0 as usize;
-        size > 0 && !(PAGE - self.start()).is_multiple_of(size)
+    #[inline(always)]
+    pub(crate) fn has_rest(self) -> bool {
+        self.rest() < PAGE
     }
 
     /// How many blocks there are, the rest included.
     pub(crate) fn blocks(self, classes: &Classes) -> usize {
-        self.count(classes) + usize::from(self.has_rest(classes))
+        self.count(classes) + usize::from(self.has_rest())
     }
 
     /// Where block `number` begins.
@@ -160,7 +177,12 @@ mod tests {
                         continue;
                     }
                     let rest = (PAGE - start) % size;
-                    let cut = Cut::new(7, class, classes.fitting(rest).unwrap_or(class), start);
+                    let cut = match classes.fitting(rest) {
+                        Some(rest_class) => Cut::with_rest(7, class, start, rest_class, PAGE - rest),
+                        None => Cut::new(7, class, start),
+                    };
+                    let expected = ((PAGE - start) / size, rest > 0);
+                    assert_eq!((cut.count(classes), cut.has_rest()), expected, "{cut:?}");
                     assert_eq!((cut.start(), cut.class(), cut.unit()), (start, class, 7));
                     for offset in 0..PAGE {
                         let number = offset.checked_sub(start).filter(|from| from % size == 0);
@@ -182,7 +204,7 @@ mod tests {
     fn a_large_blocks_first_page_has_one_block_at_its_beginning() {
         let classes = Classes::of(Granule::Sixteen);
         for class in [classes.small_count(), classes.huge()] {
-            let cut = Cut::new(9, class, class, 0);
+            let cut = Cut::new(9, class, 0);
             assert_eq!(cut.block_beginning_at(classes, 0), Some(Spot { class, slot: 9 * UNIT }));
             assert!((1..PAGE).all(|offset| cut.block_beginning_at(classes, offset).is_none()));
             assert_eq!(cut.blocks(classes), 1);

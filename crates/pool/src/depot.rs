@@ -35,24 +35,36 @@ impl Depot {
         Depot { words, counts, classes }
     }
 
-    /// Takes the block of a bin that came last.
-    pub(crate) fn pop(&mut self, bin: usize) -> Option<Entry> {
-        let count = self.counts[bin].checked_sub(1)?;
-        self.counts[bin] = count;
-        let place = self.place(bin, count as usize);
-        Some(Entry::from_words([self.words[place], self.words[place + 1]]))
+    /// How many blocks of a bin there are.
+    pub(crate) fn count(&self, bin: usize) -> usize {
+        self.counts[bin] as usize
     }
 
-    /// Takes a block in; whether there was room.
-    pub(crate) fn push(&mut self, bin: usize, entry: Entry) -> bool {
-        let count = self.counts[bin] as usize;
-        if count >= MAGAZINES * self.classes.magazine(bin % self.classes.count()) {
-            return false;
+    /// Takes out up to `most` blocks of a bin, those first that came last; how many.
+    pub(crate) fn take(&mut self, bin: usize, most: usize, mut each: impl FnMut(Entry)) -> usize {
+        let count = self.count(bin);
+        let taken = count.min(most);
+        let (from, to) = (self.place(bin, count - taken), self.place(bin, count));
+        for words in self.words[from..to].rchunks_exact(2) {
+            each(Entry::from_words([words[0], words[1]]));
         }
-        let place = self.place(bin, count);
-        [self.words[place], self.words[place + 1]] = entry.words();
-        self.counts[bin] += 1;
-        true
+        self.counts[bin] = (count - taken) as u32;
+        taken
+    }
+
+    /// Takes in as many blocks of a bin as there is room for.
+    pub(crate) fn put(&mut self, bin: usize, entries: &mut impl Iterator<Item = Entry>) {
+        let count = self.count(bin);
+        let room = MAGAZINES * self.classes.magazine(bin % self.classes.count());
+        let (from, to) = (self.place(bin, count), self.place(bin, room));
+        let places = self.words[from..to].chunks_exact_mut(2);
+        let mut put = 0;
+        // Places first: no block is taken that has none.
+        for (place, entry) in places.zip(entries) {
+            place.copy_from_slice(&entry.words());
+            put += 1;
+        }
+        self.counts[bin] = (count + put) as u32;
     }
 
     /// The blocks of a bin.

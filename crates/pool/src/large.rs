@@ -38,21 +38,21 @@ impl Arena {
     ) -> Result<Entry, NoMemory> {
         let pages = pages_of(bytes).ok_or(NoMemory)?;
         let (run, zero) = self.take_pages(ground, pages, alignment, source)?;
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         let unit = ground.area(descriptors, run.first, 1).inspect_err(|_| {
             self.give_back_pages(descriptors, run);
         })?;
-        let cut = Cut::new(unit, class, class, 0);
+        let cut = Cut::new(unit, class, 0);
         slot::forget(ground.pages.slot(cut.slot(0)));
         descriptors.set_cut(run.first, cut);
         self.shape(ground, run, bytes);
-        let address = ground.pages.span(self.number).address(run.first, 0);
+        let address = ground.address(run.first, 0);
         Ok(Entry::new(address, cut.slot(0)).zero(zero))
     }
 
     /// Ends the run of a block that was handed to a magazine, or of a huge one.
     pub(crate) fn return_large(&mut self, ground: &mut Ground<'_>, page: u32) {
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         let run = Run { first: page, pages: descriptors[page as usize].rest_next() };
         let last = run.first + run.pages - 1;
         match descriptors[last as usize].state() {
@@ -69,15 +69,16 @@ impl Arena {
         }
     }
 
-    /// Changes a live huge block's bytes without moving it; whether that could be done.
+    /// Makes a live large block one of `class` with `bytes` bytes without moving it; whether that could be done.
     pub(crate) fn resize_large(
         &mut self,
         ground: &mut Ground<'_>,
         page: u32,
+        class: usize,
         bytes: u64,
         source: &impl PageSource,
     ) -> bool {
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         let had = descriptors[page as usize].rest_next();
         let Some(pages) = pages_of(bytes).filter(|&pages| pages > 1) else { return false };
         let last = page + had - 1;
@@ -111,13 +112,14 @@ impl Arena {
             descriptors.mark_head(run.first, true);
             self.give_back_pages(descriptors, run);
         }
+        descriptors.set_cut(page, Cut::new(descriptors.cut(page).unit(), class, 0));
         self.shape(ground, Run { first: page, pages }, bytes);
         true
     }
 
     /// Writes down where a large block begins and ends.
     fn shape(&mut self, ground: &mut Ground<'_>, run: Run, bytes: u64) {
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         let head = &descriptors[run.first as usize];
         head.set_state(State::Large);
         head.set_bits(bytes);
@@ -132,7 +134,7 @@ impl Arena {
         if end > 0 {
             // What the page was before is no longer true.
             ground.release_area(descriptors, last);
-            descriptors.set_cut(last, Cut::new(0, 0, 0, end));
+            descriptors.set_cut(last, Cut::new(0, 0, end));
             self.offer_tail(ground, last);
         }
     }

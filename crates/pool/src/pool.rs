@@ -2,7 +2,7 @@
 
 use crate::central::Central;
 use crate::claim::Crime;
-use crate::class::{CACHED, Classes};
+use crate::class::{CACHED, Classes, KEPT};
 use crate::contents::BlockMemory;
 use crate::corruption::{Corruption, Damage};
 use crate::cut::Spot;
@@ -15,7 +15,7 @@ use crate::pages::{ARENA_LIMIT, Elsewhere, Pages};
 use crate::shard::{Entry, Shard, ShardHandle, ShardSet, Shards};
 use crate::slot;
 use crate::snapshot::Snapshot;
-use crate::sync::{AtomicU16, Guard, Lock, Ordering};
+use crate::sync::{AtomicBool, AtomicU16, Guard, Lock, Ordering};
 use crate::tag_table::{TagIndex, TagTable};
 use crate::{
     Block, Checks, Claim, Config, Contents, Freed, Inconsistency, NoMemory, NodeChoice, NodeNumber, Nodes,
@@ -40,6 +40,8 @@ pub struct Pool<P: Platform> {
     arenas: [[u8; NodeNumber::LIMIT]; 3],
     outside: Outside,
     snapshot: Snapshot,
+    /// Whether a shard was ever abandoned: then some blocks may be in no place.
+    lossy: AtomicBool,
     /// Taken while a snapshot counts.
     counting: Lock<()>,
     /// Taken inside a hold only.
@@ -116,6 +118,7 @@ impl<P: Platform> Pool<P> {
             arenas,
             outside,
             snapshot,
+            lossy: AtomicBool::new(false),
             counting: Lock::new(()),
             central: Lock::new(central),
         }
@@ -221,7 +224,7 @@ impl<P: Platform> Pool<P> {
         slot::begin(self.pages.slot(entry.slot as usize), tag.tag.raw());
         let zero = contents == Contents::Zeroed && !entry.is_zero();
         if shard.count(tag.counter as usize) {
-            return Some(self.finish_and_tick(address, if zero { size } else { 0 }));
+            return Some(self.finish_and_tick(hold.shard(), address, if zero { size } else { 0 }));
         }
         drop(hold);
         if zero {
@@ -283,28 +286,39 @@ impl<P: Platform> Pool<P> {
     /// Changes the size of a live block without moving it; whether that could be done.
     ///
     /// IRQL: at or below DISPATCH_LEVEL. Bytes that come to the block are not zeroed. A block that keeps its place, or
-    /// one above 64 KiB with room behind it, can be changed; nothing has changed otherwise.
+    /// one above a page that shrinks to no less than that or has room behind it, can be changed; nothing has changed
+    /// otherwise.
     pub fn resize(&self, address: VirtualAddress, size: Bytes) -> bool {
         let hold = self.hold();
         let Some(entry) = self.live_at(address) else { return false };
-        let class = entry.class;
         let serving = Self::CLASSES.serving(size.as_usize());
-        let stays = if class == Self::CLASSES.huge() {
-            // A block that is huge for its alignment only may be as small as others.
-            large::huge_bytes(size.0.max(1)) == Some(entry.place)
-                || (serving == class
-                    && self.lock().resize(&self.pages, entry.arena, entry.page, size.0, &self.platform))
+        let stays = if entry.class == serving && serving != Self::CLASSES.huge() {
+            true
+        } else if entry.class >= Self::CLASSES.small_count() && serving >= Self::CLASSES.small_count() {
+            let bytes = match Self::CLASSES.size(serving) as u64 {
+                0 => large::huge_bytes(size.0),
+                bytes => Some(bytes),
+            };
+            bytes.is_some_and(|bytes| {
+                bytes == entry.place
+                    || self.lock().resize(&self.pages, &entry, serving, bytes, &self.platform)
+            })
         } else {
             // What a block with an alignment is, its size alone does not say.
-            class == serving || size == self.looking_without_lock(&entry).size
+            size == self.looking_without_lock(&entry).size
+                || (entry.class == Self::CLASSES.huge()
+                    && large::huge_bytes(size.0.max(1)) == Some(entry.place))
         };
         if stays && Self::CHECKS.sizes {
-            let place = self.pages.of(entry.arena)[entry.page as usize].bits();
-            let place = if class == Self::CLASSES.huge() { place } else { entry.place };
-            self.note_size(entry.slot, place, size.0);
+            let place = match entry.class < Self::CLASSES.small_count() {
+                true => entry.place,
+                false => self.pages.of(entry.arena)[entry.page as usize].bits(),
+            };
+            // First: behind the size that is noted the canary is whole at any time.
             if Self::CHECKS.canary {
                 self.memory.write_canary(address, size.as_usize(), place as usize);
             }
+            self.note_size(entry.slot, place, size.0);
         }
         drop(hold);
         stays
@@ -322,6 +336,20 @@ impl<P: Platform> Pool<P> {
         let size = Self::CLASSES.size(spot.class) as u64;
         let place = if size == 0 { self.live_at(address)?.place } else { size };
         Some(Bytes(place - self.slack_of(spot.slot)))
+    }
+
+    /// The bytes of the place of a live block of the first span that magazines keep, if the pool keeps no exact sizes;
+    /// `None` for every other address, of which [`usable`](Pool::usable) knows.
+    ///
+    /// For a heap's every change of a size. IRQL: at or below DISPATCH_LEVEL.
+    #[inline(always)]
+    pub fn usable_fast(&self, address: VirtualAddress) -> Option<usize> {
+        if Self::CHECKS.sizes {
+            return None;
+        }
+        let spot = self.pages.block_in_first_span(Self::CLASSES, address).ok()??;
+        let size = Self::CLASSES.size(spot.class);
+        (size > 0 && slot::read(self.pages.slot(spot.slot)).is_live()).then_some(size)
     }
 
     /// What lies at an address.
@@ -411,9 +439,8 @@ impl<P: Platform> Pool<P> {
             self.take_quarantined_home(shard, &mut central);
         }
         for bin in 0..self.pages.spans().len() * Self::CLASSES.count() {
-            let count = shard.count_in(bin);
-            if count > 0 {
-                central.take_back(&self.pages, bin, |each| shard.drain(bin, count, each));
+            if shard.count_in(bin) > 0 {
+                central.take_back(&self.pages, bin, shard.entries(bin));
             }
             shard.forget(bin);
         }
@@ -422,8 +449,13 @@ impl<P: Platform> Pool<P> {
     /// Forgets what is in a shard: its blocks are lost to the pool, and nothing is done to them.
     ///
     /// For a process that was copied while another thread was within this shard: of what that thread was about, the copy
-    /// may have any part. Steps: the bins.
+    /// may have any part. Lost for good are the free blocks of the shard, the block that the thread was allocating or
+    /// freeing, which may stay live without an owner, its count, and pages that the thread was giving back; from now on
+    /// [`check`](Pool::check) accepts that they are nowhere. Finding them would take a walk over the whole pool.
+    ///
+    /// Takes no lock. Steps: the bins.
     pub fn abandon(&self, hold: &impl ShardHold) {
+        self.lossy.store(true, Ordering::Relaxed);
         let shard = self.shards.held(hold.shard());
         shard.empty_quarantine(drop);
         (0..self.pages.spans().len() * Self::CLASSES.count()).for_each(|bin| shard.forget(bin));
@@ -452,16 +484,17 @@ impl<P: Platform> Pool<P> {
         let _hold = self.hold();
         let _counting = self.counting.lock(|turn| self.platform.relax(turn));
         let central = self.lock();
-        check::check(&central, &self.pages, &self.shards, &self.tags, &self.slack, Self::CLASSES)?;
+        let lossy = self.lossy.load(Ordering::Relaxed);
+        check::check(&central, &self.pages, &self.shards, &self.tags, &self.slack, Self::CLASSES, lossy)?;
         self.snapshot.take(&self.shards, &self.tags, &self.pages, &self.slack, Self::CLASSES);
-        check::check_counters(&self.snapshot, &self.tags, &self.shards)
+        check::check_counters(&self.snapshot, &self.tags, &self.shards, lossy)
     }
 
     /// Ends an allocation that is the turn to look at the clock.
     #[cold]
     #[inline(never)]
-    fn finish_and_tick(&self, address: VirtualAddress, zero: usize) -> NonNull<u8> {
-        self.tick();
+    fn finish_and_tick(&self, shard: ShardHandle, address: VirtualAddress, zero: usize) -> NonNull<u8> {
+        self.tick(self.shards.held(shard));
         if zero > 0 {
             self.zero(address, zero);
         }
@@ -533,7 +566,7 @@ impl<P: Platform> Pool<P> {
                     }
                     slot::begin(self.pages.slot(entry.slot as usize), tag.raw());
                     if shard.count(self.shards.plan().counter(kind, tag)) {
-                        self.tick();
+                        self.tick(shard);
                     }
                     drop(hold);
                     if contents == Contents::Zeroed && !entry.is_zero() {
@@ -544,10 +577,8 @@ impl<P: Platform> Pool<P> {
             }
             if !last {
                 self.flush_shard(hold.shard());
-                if class >= Self::CLASSES.small_count() {
-                    // Pages given back join those that never were usable.
-                    self.give_back_pages(u64::MAX, TURNS);
-                }
+                // Pages given back join those that never were usable, and the source may need them for another kind.
+                self.give_back_pages(u64::MAX, TURNS);
             }
         }
         Err(NoMemory)
@@ -565,6 +596,12 @@ impl<P: Platform> Pool<P> {
         if class == Self::CLASSES.huge() {
             let pages = u32::try_from(alignment.div_ceil(PAGE)).ok()?;
             let bytes = large::huge_bytes(size.max(1))?;
+            if KEPT.contains(&bytes) && pages <= 1 {
+                let fits = |entry| self.bytes_of_huge(bin, entry) == bytes;
+                if let Some(kept) = shard.take_kept(bin, Self::CLASSES, fits) {
+                    return Some(kept);
+                }
+            }
             return self.lock().take_run(&self.pages, bin, shard.stripe(), bytes, pages, &self.platform).ok();
         }
         if Self::CHECKS.shuffle {
@@ -589,17 +626,31 @@ impl<P: Platform> Pool<P> {
     fn overflow(&self, shard: ShardHandle, bin: usize, entry: Entry) -> bool {
         let shard = self.shards.held(shard);
         if bin % Self::CLASSES.count() == Self::CLASSES.huge() {
-            self.lock().take_home(&self.pages, bin, [entry].into_iter());
+            let mut leaving = Some(entry);
+            if KEPT.contains(&self.bytes_of_huge(bin, entry)) {
+                leaving = shard.keep(bin, entry, Self::CLASSES);
+            }
+            if leaving.is_some() {
+                self.lock().take_home(&self.pages, bin, leaving.into_iter());
+            }
             return true;
         }
         let full = shard.count_in(bin);
         if shard.widen(bin, Self::CLASSES) == full {
             let mut central = self.lock();
-            central.take_back(&self.pages, bin, |each| shard.drain(bin, batch_of(full), each));
+            central.take_back(&self.pages, bin, shard.entries(bin).take(batch_of(full)));
+            shard.drop_oldest(bin, batch_of(full));
         }
         let pushed = shard.push(bin, entry);
         debug_assert!(pushed, "there is room now");
         true
+    }
+
+    /// The bytes of a huge block of a bin.
+    fn bytes_of_huge(&self, bin: usize, entry: Entry) -> u64 {
+        let arena = bin / Self::CLASSES.count();
+        let page = (entry.address().0 - self.pages.span(arena).base.0) / PAGE as u64;
+        self.pages.of(arena)[page as usize].bits()
     }
 
     /// Looks the claim up and ends its block.
@@ -730,12 +781,16 @@ impl<P: Platform> Pool<P> {
             self.take_quarantined_home(shard, &mut central);
         }
         for bin in 0..self.pages.spans().len() * Self::CLASSES.count() {
-            let count = shard.count_in(bin);
-            if count > 0 {
-                central.take_home(&self.pages, bin, shard.entries(bin));
-                shard.drain(bin, count, drop);
-            }
+            self.take_all_home(shard, &mut central, bin);
             central.empty_depot(&self.pages, bin);
+        }
+    }
+
+    /// Takes home what is in a shard's magazine, which is as if it had never been used afterwards.
+    fn take_all_home(&self, shard: Shard<'_>, central: &mut Central, bin: usize) {
+        if shard.count_in(bin) > 0 {
+            central.take_home(&self.pages, bin, shard.entries(bin));
+            shard.forget(bin);
         }
     }
 
@@ -748,12 +803,20 @@ impl<P: Platform> Pool<P> {
     }
 
     /// Looks at the clock, and gives back what has been idle for long.
-    fn tick(&self) {
-        if let Some(now) = self.platform.milliseconds() {
-            let idle = self.lock().idle_pages(now, IDLE_PERIOD, RESERVE_PAGES);
-            if idle > 0 {
-                self.give_back_pages(idle, TURNS);
+    fn tick(&self, shard: Shard<'_>) {
+        let Some(now) = self.platform.milliseconds() else { return };
+        let Some(idle) = self.lock().idle_pages(now, IDLE_PERIOD, RESERVE_PAGES) else { return };
+        if !shard.kept_moved() {
+            for arena in 0..self.pages.spans().len() {
+                self.take_all_home(
+                    shard,
+                    &mut self.lock(),
+                    arena * Self::CLASSES.count() + Self::CLASSES.huge(),
+                );
             }
+        }
+        if idle > 0 {
+            self.give_back_pages(idle, TURNS);
         }
     }
 

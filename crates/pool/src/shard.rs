@@ -4,8 +4,9 @@
 //! its words are written with plain stores; they are atomics for readers, who hold another shard or none.
 //!
 //! A *magazine* is a stack of free blocks of one bin (one size class of one arena), each with the number of its slot, so
-//! that handing it out needs no look at its page. The head of a magazine says where its stack's top, bottom and limit
-//! are. A magazine begins with room for nothing and doubles its room each time it
+//! that handing it out needs no look at its page. The head of a magazine says where its stack's last block, its bottom and
+//! its limit are. At the bottom of each stack is no block, and in the header's first words, where the heads of magazines
+//! never used point, neither: who takes what is on top sees from that alone whether there is a block. A magazine begins with room for nothing and doubles its room each time it
 //! runs empty or full, up to its class's; so a thread that needs little keeps little.
 //!
 //! A *counter* counts the allocations of a tag, and nothing else: its frees follow from the live slots (see
@@ -13,7 +14,7 @@
 //!
 //! # Layout
 //! ```text
-//! | header | heads: one per bin | stacks: two words per block | ring | counters: by kind, then tag |
+//! | header | heads: one per bin | stacks: two words for none, then for each block | ring | counters: by kind, then tag |
 //! ```
 //!
 //! # Promise
@@ -37,10 +38,12 @@ pub(crate) const TICK: u64 = 256;
 /// Words before the heads: a cache line.
 const HEADER: usize = 8;
 
-/// The header's word for the state of the shuffle.
-const SHUFFLE: usize = 0;
+/// The header's word for the state of the shuffle. Its first two words are no block.
+const SHUFFLE: usize = 2;
 /// The header's word for the place in the quarantine's ring.
-const RING_AT: usize = 1;
+const RING_AT: usize = 3;
+/// The header's word that says whether huge blocks were kept or taken since the clock was looked at.
+const KEPT_MOVED: usize = 4;
 
 /// A free block in a magazine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +92,8 @@ impl Entry {
     }
 }
 
-/// The words of a magazine's head: where its stack's top, bottom and limit are, in words of the shard.
+/// The words of a magazine's head: the places of the entry on top of its stack, of the one at the bottom, which is none,
+/// and of the last that there is room for; in words of the shard.
 ///
 /// A magazine that was never used has all three at 0: empty and full.
 const TOP: usize = 0;
@@ -130,7 +134,7 @@ impl Plan {
         let (bins, room) = (arenas * classes.count(), classes.magazine_room());
         // An arena's heads more, of bins that never have a block: for kinds that have no memory.
         let stacks_at = HEADER + HEAD * (bins + classes.count());
-        let ring_at = stacks_at + 2 * room * arenas;
+        let ring_at = stacks_at + ENTRY * (room + classes.count()) * arenas;
         let counters_at = ring_at + 2 * ring;
         let words = (counters_at + PoolKind::ALL.len() * tags).next_multiple_of(HEADER);
         Plan { bins, classes: classes.count(), room, ring, tags, stacks_at, ring_at, counters_at, words }
@@ -292,13 +296,12 @@ impl<'a> Shard<'a> {
     #[inline(always)]
     pub(crate) fn pop(self, bin: usize) -> Option<Entry> {
         let top = self.place(bin, TOP);
-        if top == self.place(bin, BOTTOM) {
+        let entry = self.entry(top);
+        if entry.block == 0 {
             return None;
         }
         // Above the bottom, so nothing wraps.
-        let top = top.wrapping_sub(ENTRY);
-        let entry = self.entry(top);
-        self.head(bin, TOP).store(top as u64, Ordering::Relaxed);
+        self.head(bin, TOP).store(top.wrapping_sub(ENTRY) as u64, Ordering::Relaxed);
         Some(entry)
     }
 
@@ -309,21 +312,65 @@ impl<'a> Shard<'a> {
         if top == self.place(bin, LIMIT) {
             return false;
         }
+        let top = top.wrapping_add(ENTRY);
         self.set_entry(top, entry);
-        self.head(bin, TOP).store(top.wrapping_add(ENTRY) as u64, Ordering::Relaxed);
+        self.head(bin, TOP).store(top as u64, Ordering::Relaxed);
         true
     }
 
     /// Doubles the magazine's room, up to its class's; what it is then.
     pub(crate) fn widen(self, bin: usize, classes: &Classes) -> usize {
-        let (arena, class) = (bin / self.plan.classes, bin % self.plan.classes);
         let (count, limit) = (self.count_in(bin), self.limit(bin));
-        let room = (2 * limit).max(FIRST_ROOM).min(classes.magazine(class));
-        let bottom = self.plan.stacks_at + ENTRY * (arena * self.plan.room + classes.magazine_at(class));
+        let room = (2 * limit).max(FIRST_ROOM).min(classes.magazine(bin % self.plan.classes));
+        self.set_head(bin, classes, count, room);
+        room
+    }
+
+    /// Puts a huge block into its magazine, which [`push`](Shard::push) finds full at all times: the one that has been
+    /// there longest, if that had to make room.
+    pub(crate) fn keep(self, bin: usize, entry: Entry, classes: &Classes) -> Option<Entry> {
+        self.word(KEPT_MOVED).store(1, Ordering::Relaxed);
+        let mut oldest = None;
+        if self.count_in(bin) == classes.magazine(bin % self.plan.classes) {
+            oldest = self.entries(bin).next();
+            self.drop_oldest(bin, 1);
+        }
+        let count = self.count_in(bin);
+        self.set_head(bin, classes, count, count + 1);
+        self.push(bin, entry);
+        oldest
+    }
+
+    /// Takes the huge block that fits out of its magazine.
+    pub(crate) fn take_kept(
+        self,
+        bin: usize,
+        classes: &Classes,
+        fits: impl FnMut(Entry) -> bool,
+    ) -> Option<Entry> {
+        let count = self.count_in(bin);
+        let found = self.entries(bin).position(fits)?;
+        let place = self.place(bin, BOTTOM) + ENTRY * (found + 1);
+        let entry = self.entry(place);
+        self.set_entry(place, self.entry(self.place(bin, TOP)));
+        self.word(KEPT_MOVED).store(1, Ordering::Relaxed);
+        self.set_head(bin, classes, count - 1, count - 1);
+        Some(entry)
+    }
+
+    /// Whether huge blocks were kept or taken since this was last asked.
+    pub(crate) fn kept_moved(self) -> bool {
+        self.word(KEPT_MOVED).swap(0, Ordering::Relaxed) != 0
+    }
+
+    fn set_head(self, bin: usize, classes: &Classes, count: usize, room: usize) {
+        let (arena, class) = (bin / self.plan.classes, bin % self.plan.classes);
+        // A place for none in each of the stacks before.
+        let stack = arena * (self.plan.room + self.plan.classes) + classes.magazine_at(class) + class;
+        let bottom = self.plan.stacks_at + ENTRY * stack;
         for (word, place) in [(BOTTOM, 0), (TOP, count), (LIMIT, room)] {
             self.head(bin, word).store((bottom + ENTRY * place) as u64, Ordering::Relaxed);
         }
-        room
     }
 
     /// Makes the magazine as if it had never been used.
@@ -333,23 +380,19 @@ impl<'a> Shard<'a> {
         }
     }
 
-    /// Takes the `count` blocks out that have been in the magazine longest.
-    pub(crate) fn drain(self, bin: usize, count: usize, mut each: impl FnMut(Entry)) {
+    /// Takes the `count` blocks out that have been in the magazine longest: the first ones of [`entries`](Shard::entries).
+    pub(crate) fn drop_oldest(self, bin: usize, count: usize) {
         let (bottom, top) = (self.place(bin, BOTTOM), self.place(bin, TOP));
-        let from = bottom + ENTRY * count;
-        for place in (bottom..from).step_by(ENTRY) {
-            each(self.entry(place));
-        }
-        for place in (from..top).step_by(ENTRY) {
-            self.set_entry(place - ENTRY * count, self.entry(place));
+        for place in (bottom + ENTRY..=top - ENTRY * count).step_by(ENTRY) {
+            self.set_entry(place, self.entry(place + ENTRY * count));
         }
         self.head(bin, TOP).store((top - ENTRY * count) as u64, Ordering::Relaxed);
     }
 
-    /// The blocks in a magazine.
+    /// The blocks in a magazine, those first that have been there longest.
     pub(crate) fn entries(self, bin: usize) -> impl Iterator<Item = Entry> + 'a {
         let (bottom, top) = (self.place(bin, BOTTOM), self.place(bin, TOP));
-        (bottom..top).step_by(ENTRY).map(move |place| self.entry(place))
+        (bottom + ENTRY..=top).step_by(ENTRY).map(move |place| self.entry(place))
     }
 
     /// Swaps the magazine's top with one of its blocks, by chance.
@@ -369,11 +412,10 @@ impl<'a> Shard<'a> {
         state ^= state >> 7;
         state ^= state << 17;
         word.store(state, Ordering::Relaxed);
-        let chosen = bottom + ENTRY * ((((state >> 32) * count as u64) >> 32) as usize);
-        let last = top - ENTRY;
-        let (a, b) = (self.entry(chosen), self.entry(last));
+        let chosen = bottom + ENTRY + ENTRY * ((((state >> 32) * count as u64) >> 32) as usize);
+        let (a, b) = (self.entry(chosen), self.entry(top));
         self.set_entry(chosen, b);
-        self.set_entry(last, a);
+        self.set_entry(top, a);
     }
 
     /// Puts a freed block into the quarantine: the one that leaves it, once it is full.

@@ -22,6 +22,7 @@ use crate::slot;
 use crate::slots::{self, BITS_PER_WORD, STRIPES, UNIT};
 use crate::sync::Ordering;
 use crate::{NoMemory, PageSource, TailModel};
+use ntpool_types::VirtualAddress;
 
 /// How many pages with free blocks of a class another stripe must have for one to be taken over while memory is left.
 ///
@@ -44,12 +45,12 @@ impl Arena {
         let mut taken = 0;
         let stripe = ground.stripe;
         while taken < most {
-            let descriptors = ground.pages.of(self.number);
+            let descriptors = ground.table;
             if let Some(page) = self.rests[list(stripe, class)].checked_sub(1) {
                 REST.unlink(&mut self.rests[list(stripe, class)], descriptors, page);
                 descriptors[page as usize].set_rest_free(0);
                 let cut = descriptors.cut(page);
-                each(self.entry(ground, page, cut, cut.count(ground.classes)));
+                each(Blocks::of(ground, page, cut).entry(cut.count(ground.classes)));
                 taken += 1;
             } else if let Some(page) = self.partial[list(stripe, class)].checked_sub(1) {
                 taken += self.take_main(ground, class, page, most - taken, &mut each);
@@ -67,7 +68,7 @@ impl Arena {
 
     /// Takes a page with free blocks of `class` over from a stripe that has `least` of them or more; whether one had.
     fn take_over(&mut self, ground: &Ground<'_>, class: usize, least: usize) -> bool {
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         for other in (0..STRIPES).filter(|&other| other != ground.stripe) {
             for (chain, mains) in [(MAIN, true), (REST, false)] {
                 let lists = if mains { &mut self.partial } else { &mut self.rests };
@@ -87,48 +88,66 @@ impl Arena {
 
     /// Moves a cut page to the lists of the stripe that the request comes from. Its area stays where it is.
     fn change_stripe(&mut self, ground: &Ground<'_>, page: u32) {
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         let (descriptor, cut) = (&descriptors[page as usize], descriptors.cut(page));
         let (from, to) = (descriptor.stripe(), ground.stripe);
         if descriptor.free() > 0 {
             MAIN.unlink(&mut self.partial[list(from, cut.class())], descriptors, page);
             MAIN.link(&mut self.partial[list(to, cut.class())], descriptors, page);
         }
-        if cut.has_rest(ground.classes) && descriptor.rest_free() != 0 {
+        if cut.has_rest() && descriptor.rest_free() != 0 {
             REST.unlink(&mut self.rests[list(from, cut.rest_class())], descriptors, page);
             REST.link(&mut self.rests[list(to, cut.rest_class())], descriptors, page);
         }
         descriptor.set_stripe(to);
     }
 
-    /// Takes back the block with this slot, which was handed to a magazine.
-    #[inline]
-    pub(crate) fn return_small(&mut self, ground: &mut Ground<'_>, page: u32, slot: usize) {
-        let descriptors = ground.pages.of(self.number);
-        let descriptor = &descriptors[page as usize];
-        let cut = descriptors.cut(page);
-        let (number, count) = (slot - cut.slot(0), cut.count(ground.classes));
-        let free = if number == count {
-            descriptor.set_rest_free(1);
-            REST.link(&mut self.rests[list(descriptor.stripe(), cut.rest_class())], descriptors, page);
-            descriptor.free()
-        } else {
-            set_bit(ground, descriptor, cut, number);
-            let free = descriptor.free() + 1;
-            descriptor.set_free(free);
-            if free == 1 {
-                MAIN.link(&mut self.partial[list(descriptor.stripe(), cut.class())], descriptors, page);
+    /// Takes back blocks that were handed to a magazine.
+    ///
+    /// Blocks of one page that follow each other, as those do that were freed in the order in which they were
+    /// allocated, are taken back at once.
+    pub(crate) fn return_small(&mut self, ground: &mut Ground<'_>, entries: impl Iterator<Item = Entry>) {
+        let mut entries = entries;
+        let mut next = entries.next();
+        while let Some(first) = next {
+            let page = ground.page_of(first.address());
+            let (descriptor, cut) = (&ground.table[page as usize], ground.table.cut(page));
+            let count = cut.count(ground.classes);
+            let narrow = is_narrow(ground, cut);
+            let before = descriptor.free();
+            let (mut free, mut bits) = (before, descriptor.bits());
+            while let Some(entry) = next {
+                let number = entry.slot as usize - cut.slot(0);
+                if number == count {
+                    descriptor.set_rest_free(1);
+                    REST.link(
+                        &mut self.rests[list(descriptor.stripe(), cut.rest_class())],
+                        ground.table,
+                        page,
+                    );
+                } else {
+                    bits |= 1 << if narrow { number } else { set_bit(ground, cut, number) };
+                    free += 1;
+                }
+                next = entries.next();
+                if next.is_none_or(|next| ground.page_of(next.address()) != page) {
+                    break;
+                }
             }
-            free
-        };
-        if free == count && (descriptor.rest_free() != 0 || !cut.has_rest(ground.classes)) {
-            self.retire(ground, page, cut);
+            descriptor.set_bits(bits);
+            descriptor.set_free(free);
+            if before == 0 && free > 0 {
+                MAIN.link(&mut self.partial[list(descriptor.stripe(), cut.class())], ground.table, page);
+            }
+            if free == count && (descriptor.rest_free() != 0 || !cut.has_rest()) {
+                self.retire(ground, page, cut);
+            }
         }
     }
 
     /// Lists what a large block leaves of its last page as an idle tail, if anything.
     pub(crate) fn offer_tail(&mut self, ground: &Ground<'_>, page: u32) {
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         match tail_class(ground, descriptors.cut(page)) {
             Some(class) => {
                 descriptors[page as usize].set_state(State::IdleTail);
@@ -140,7 +159,7 @@ impl Arena {
 
     /// Takes an idle tail off its list.
     pub(crate) fn withdraw_tail(&mut self, ground: &Ground<'_>, page: u32) {
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         let class = tail_class(ground, descriptors.cut(page)).expect("an idle tail has room");
         MAIN.unlink(&mut self.tails[class], descriptors, page);
     }
@@ -152,7 +171,7 @@ impl Arena {
         class: usize,
         source: &impl PageSource,
     ) -> Result<(), NoMemory> {
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         let tail = self.tails[class..ground.classes.small_count()].iter().find(|&&first| first != 0);
         if let Some(page) = tail.map(|first| first - 1) {
             let start = descriptors.cut(page).start();
@@ -171,13 +190,15 @@ impl Arena {
 
     /// Cuts a page from its start on.
     fn cut(&mut self, ground: &Ground<'_>, page: u32, class: usize, unit: u32, start: usize, zero: bool) {
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         let descriptor = &descriptors[page as usize];
         let classes = ground.classes;
         let rest = (PAGE - start) % classes.size(class);
-        // Without a rest no block has its number, but no class that is none is ever read.
         let rest_class = if rest > 0 { classes.fitting(rest) } else { None };
-        let cut = Cut::new(unit, class, rest_class.unwrap_or(class), start);
+        let cut = match rest_class {
+            Some(rest_class) => Cut::with_rest(unit, class, start, rest_class, PAGE - rest),
+            None => Cut::new(unit, class, start),
+        };
         for number in 0..cut.blocks(classes) {
             slot::forget(ground.pages.slot(cut.slot(number)));
         }
@@ -202,45 +223,47 @@ impl Arena {
         most: usize,
         each: &mut impl FnMut(Entry),
     ) -> usize {
-        let descriptors = ground.pages.of(self.number);
-        let descriptor = &descriptors[page as usize];
-        let cut = descriptors.cut(page);
+        let (descriptor, cut) = (&ground.table[page as usize], ground.table.cut(page));
+        let blocks = Blocks::of(ground, page, cut);
         let free = descriptor.free();
         let taken = free.min(most);
+        let mut bits = descriptor.bits();
         if is_narrow(ground, cut) {
-            let mut bits = descriptor.bits();
             for _ in 0..taken {
-                each(self.entry(ground, page, cut, bits.trailing_zeros() as usize));
+                each(blocks.entry(bits.trailing_zeros() as usize));
                 bits &= bits - 1;
             }
-            descriptor.set_bits(bits);
         } else {
-            for _ in 0..taken {
-                each(self.entry(ground, page, cut, clear_first_bit(ground, descriptor, cut)));
+            let mut left = taken;
+            while left > 0 {
+                let first = bits.trailing_zeros() as usize;
+                let slot = ground.pages.slot(bitmap_slot(ground, cut, first));
+                let mut word = slot.load(Ordering::Relaxed);
+                while left > 0 && word != 0 {
+                    each(blocks.entry(first * BITS_PER_WORD + word.trailing_zeros() as usize));
+                    word &= word - 1;
+                    left -= 1;
+                }
+                slot.store(word, Ordering::Relaxed);
+                if word == 0 {
+                    bits &= bits - 1;
+                }
             }
         }
+        descriptor.set_bits(bits);
         descriptor.set_free(free - taken);
         if free == taken {
-            MAIN.unlink(&mut self.partial[list(descriptor.stripe(), class)], descriptors, page);
+            MAIN.unlink(&mut self.partial[list(descriptor.stripe(), class)], ground.table, page);
         }
         taken
     }
 
-    /// The entry for a magazine that block `number` of a page is.
-    fn entry(&self, ground: &Ground<'_>, page: u32, cut: Cut, number: usize) -> Entry {
-        let slot = cut.slot(number);
-        let offset = cut.block_offset(ground.classes, number);
-        let address = ground.pages.span(self.number).address(page, offset);
-        let fresh = ground.pages.of(self.number)[page as usize].fresh() != 0;
-        Entry::new(address, slot).zero(fresh && !slot::read(ground.pages.slot(slot)).is_known())
-    }
-
     /// Gives up a page, or a tail, that has no block any more.
     fn retire(&mut self, ground: &mut Ground<'_>, page: u32, cut: Cut) {
-        let descriptors = ground.pages.of(self.number);
+        let descriptors = ground.table;
         let stripe = descriptors[page as usize].stripe();
         MAIN.unlink(&mut self.partial[list(stripe, cut.class())], descriptors, page);
-        if cut.has_rest(ground.classes) {
+        if cut.has_rest() {
             REST.unlink(&mut self.rests[list(stripe, cut.rest_class())], descriptors, page);
         }
         // A page that is no head is the last one of a large block that is still live.
@@ -249,6 +272,38 @@ impl Arena {
         } else {
             self.offer_tail(ground, page);
         }
+    }
+}
+
+/// The blocks of a cut page, for magazines.
+struct Blocks<'a> {
+    pages: &'a Pages,
+    /// Where block 0 begins, and the bytes from one to the next.
+    first: VirtualAddress,
+    size: u64,
+    /// The slot of block 0.
+    slot: usize,
+    /// Whether the page had been zero when it was cut.
+    fresh: bool,
+}
+
+impl<'a> Blocks<'a> {
+    fn of(ground: &Ground<'a>, page: u32, cut: Cut) -> Blocks<'a> {
+        Blocks {
+            pages: ground.pages,
+            first: ground.address(page, cut.start()),
+            size: ground.classes.size(cut.class()) as u64,
+            slot: cut.slot(0),
+            fresh: ground.table[page as usize].fresh() != 0,
+        }
+    }
+
+    /// Block `number`; known to be zero if it was never live in a page that had been.
+    #[inline]
+    fn entry(&self, number: usize) -> Entry {
+        let slot = self.slot + number;
+        let zero = self.fresh && !slot::read(self.pages.slot(slot)).is_known();
+        Entry::new(VirtualAddress(self.first.0 + number as u64 * self.size), slot).zero(zero)
     }
 }
 
@@ -298,29 +353,12 @@ fn fill_bits(ground: &Ground<'_>, descriptor: &Descriptor, cut: Cut) {
     descriptor.set_bits(u64::MAX >> (64 - words));
 }
 
-/// Sets the bit of main block `number`.
-fn set_bit(ground: &Ground<'_>, descriptor: &Descriptor, cut: Cut, number: usize) {
-    if is_narrow(ground, cut) {
-        descriptor.set_bits(descriptor.bits() | 1 << number);
-        return;
-    }
+/// Sets the bit of main block `number` in a bitmap among the slots; in which of its words.
+fn set_bit(ground: &Ground<'_>, cut: Cut, number: usize) -> usize {
     let (word, bit) = (number / BITS_PER_WORD, number % BITS_PER_WORD);
     let slot = ground.pages.slot(bitmap_slot(ground, cut, word));
     slot.store(slot.load(Ordering::Relaxed) | 1 << bit, Ordering::Relaxed);
-    descriptor.set_bits(descriptor.bits() | 1 << word);
-}
-
-/// Clears the first bit that is set of a bitmap among the slots; its number. One is.
-fn clear_first_bit(ground: &Ground<'_>, descriptor: &Descriptor, cut: Cut) -> usize {
-    let bits = descriptor.bits();
-    let first = bits.trailing_zeros() as usize;
-    let slot = ground.pages.slot(bitmap_slot(ground, cut, first));
-    let word = slot.load(Ordering::Relaxed);
-    slot.store(word & (word - 1), Ordering::Relaxed);
-    if word & (word - 1) == 0 {
-        descriptor.set_bits(bits & (bits - 1));
-    }
-    first * BITS_PER_WORD + word.trailing_zeros() as usize
+    word
 }
 
 /// Whether the bit of main block `number` is set.

@@ -28,7 +28,9 @@ fn step(huge: bool) -> impl Strategy<Value = Step> {
             .prop_map(|(kind, size, tag, contents)| Step::Allocate { kind, size, tag, contents }),
         2 => (kind(), sizes(huge), tag(), 0_u32..if huge { 64 } else { 13 })
             .prop_map(|(kind, size, tag, shift)| Step::AllocateAligned { kind, size, tag, shift }),
-        2 => (any::<usize>(), sizes(huge)).prop_map(|(place, size)| Step::Resize { place, size }),
+        // Whether more than a page has room behind it depends on where it lies.
+        2 => (any::<usize>(), if huge { sizes(true).boxed() } else { (0_u64..4097).boxed() })
+            .prop_map(|(place, size)| Step::Resize { place, size }),
         5 => (any::<usize>(), any::<bool>()).prop_map(|(place, tagged)| Step::Free { place, tagged }),
         3 => any::<usize>().prop_map(|place| Step::FreeFast { place }),
         1 => any::<usize>().prop_map(|place| Step::FreeAgain { place }),

@@ -24,10 +24,50 @@ fn freed_blocks_are_kept_ready_until_they_are_flushed() {
             assert_eq!(world.in_use_flushed(kind), 0);
             world.check();
         }
-        let huge = world.allocate(kind, 65_537);
-        world.free(huge.address).expect("it is live");
-        assert_eq!(world.in_use(kind), 0, "huge blocks are not kept");
     }
+}
+
+#[test]
+fn huge_blocks_up_to_a_mebibyte_are_kept_for_requests_of_exactly_their_size() {
+    let world = World::new(Options { capacity: 2000, limit: 2000, ..Options::default() });
+    let kind = PoolKind::NonPaged;
+    let sizes = [300_000, 1 << 20];
+    let kept = sizes.map(|size| world.allocate(kind, size));
+    let pages = world.in_use(kind);
+    for block in kept {
+        world.free(block.address).expect("it is live");
+    }
+    assert_eq!(world.in_use(kind), pages, "both are kept");
+    let other = world.allocate(kind, 300_000 + 512);
+    assert!(kept.iter().all(|block| block.address != other.address), "of another size");
+    let again = sizes.map(|size| world.allocate(kind, size));
+    assert_eq!(again.map(|block| block.address), kept.map(|block| block.address));
+    world.check();
+    for block in again.into_iter().chain([other]) {
+        world.free(block.address).expect("it is live");
+    }
+    assert_eq!(world.in_use(kind), pages, "the one that came first made room for the third");
+    world.check();
+    assert_eq!(world.in_use_flushed(kind), 0);
+    let larger = world.allocate(kind, (1 << 20) + 1);
+    world.free(larger.address).expect("it is live");
+    assert_eq!(world.in_use(kind), 0, "more than a mebibyte is not kept");
+}
+
+#[test]
+fn kept_huge_blocks_that_nobody_asks_for_go_home() {
+    let world = World::new(Options { capacity: 2000, limit: 2000, ..Options::default() });
+    let in_use = || world.in_use(PoolKind::NonPaged);
+    pass(&world, 100);
+    let others = in_use();
+    world.free(world.allocate(PoolKind::NonPaged, 300_000).address).expect("it is live");
+    pass(&world, 100);
+    assert_eq!(in_use(), others + 74, "it was used since the last look at the clock");
+    pass(&world, 99);
+    assert_eq!(in_use(), others + 74, "not yet");
+    pass(&world, 1);
+    assert_eq!(in_use(), others);
+    world.check();
 }
 
 #[test]
@@ -70,6 +110,7 @@ fn trimming_gives_every_idle_page_back_and_says_how_many() {
     let world = World::plain();
     for kind in PoolKind::ALL {
         world.free(world.allocate(kind, 100 * 4096).address).expect("it is live");
+        world.pool.flush();
         let stays = world.allocate(kind, 3 * 4096);
         assert_eq!(world.pool.usage(kind).committed, PageCount(100));
         assert_eq!(world.pool.trim(), PageCount(97));
@@ -135,15 +176,15 @@ fn pass(world: &World, milliseconds: u64) {
 
 #[test]
 fn pages_idle_for_a_while_are_given_back_by_themselves_but_for_a_reserve() {
-    let world = World::plain();
+    let world = World::new(Options { capacity: 600, limit: 600, ..Options::default() });
     let committed = || world.pool.usage(PoolKind::NonPaged).committed.0;
-    world.free(world.allocate(PoolKind::NonPaged, 200 * 4096).address).expect("it is live");
+    world.free(world.allocate(PoolKind::NonPaged, 300 * 4096).address).expect("it is live");
     pass(&world, 10);
     pass(&world, 50);
-    assert_eq!(committed(), 200, "not yet");
+    assert_eq!(committed(), 300, "not yet");
     pass(&world, 100);
     pass(&world, 99);
-    assert_eq!(committed(), 200, "nobody knows yet that they are idle");
+    assert_eq!(committed(), 300, "nobody knows yet that they are idle");
     pass(&world, 1);
     // One page is in use for what `pass` allocates.
     assert_eq!(committed(), RESERVE + 1);
@@ -157,24 +198,24 @@ fn pages_idle_for_a_while_are_given_back_by_themselves_but_for_a_reserve() {
 
 #[test]
 fn pages_that_are_needed_now_and_then_are_not_given_back() {
-    let world = World::plain();
+    let world = World::new(Options { capacity: 600, limit: 600, ..Options::default() });
     // The page that `pass` uses, before the others.
     world.allocate(PoolKind::NonPaged, 16);
     for _ in 0..20 {
-        world.free(world.allocate(PoolKind::NonPaged, 200 * 4096).address).expect("it is live");
+        world.free(world.allocate(PoolKind::NonPaged, 300 * 4096).address).expect("it is live");
         pass(&world, 100);
     }
     let usage = world.pool.usage(PoolKind::NonPaged);
-    assert_eq!(usage.committed, PageCount(201));
+    assert_eq!(usage.committed, PageCount(301));
     assert_eq!(world.pool.platform().give_back_count(), 0);
 }
 
 #[test]
 fn a_clock_that_stands_still_gives_nothing_back() {
-    let world = World::plain();
-    world.free(world.allocate(PoolKind::NonPaged, 200 * 4096).address).expect("it is live");
+    let world = World::new(Options { capacity: 600, limit: 600, ..Options::default() });
+    world.free(world.allocate(PoolKind::NonPaged, 300 * 4096).address).expect("it is live");
     for _ in 0..20 {
         pass(&world, 0);
     }
-    assert_eq!(world.pool.usage(PoolKind::NonPaged).committed, PageCount(200));
+    assert_eq!(world.pool.usage(PoolKind::NonPaged).committed, PageCount(300));
 }

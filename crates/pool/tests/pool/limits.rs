@@ -82,6 +82,7 @@ fn pages_are_committed_as_they_are_taken_and_never_beyond_the_limit() {
     assert_eq!(committed(), 150);
     assert_eq!(world.pool.platform().commit_count(), 4);
     world.free(large.address).expect("it is live");
+    world.pool.flush();
     world.allocate(PoolKind::Paged, 69 * 4096);
     assert_eq!((committed(), world.pool.platform().commit_count()), (150, 4), "pages are used again first");
     world.check();

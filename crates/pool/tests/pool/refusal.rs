@@ -41,6 +41,7 @@ fn work<R: Rules>(world: &World<R>) -> usize {
         if step % 25 == 24 {
             let committed = || PoolKind::ALL.map(|kind| world.pool.usage(kind).committed.0);
             let before: u64 = committed().iter().sum();
+            world.pool.flush();
             let given = world.pool.trim();
             assert_eq!(committed().iter().sum::<u64>() + given.0, before);
             assert_eq!(committed(), PoolKind::ALL.map(|kind| world.pool.platform().committed(kind).0));
@@ -109,6 +110,17 @@ fn a_page_source_that_refuses_from_some_call_on_leaves_what_is_there_usable() {
         refused += 1;
     }
     assert!(refused > 10, "{refused} calls are too few to say much");
+}
+
+#[test]
+fn before_a_refused_request_is_tried_again_the_idle_pages_of_every_kind_go_back() {
+    let world = World::new(Options { refusals: Calls::Once(1), ..options() });
+    let idle = world.allocate(PoolKind::NonPaged, 300 * 4096);
+    world.free(idle.address).expect("it is live");
+    assert_eq!(world.pool.usage(PoolKind::NonPaged).committed, PageCount(300));
+    world.allocate(PoolKind::Paged, 100);
+    assert_eq!(world.pool.usage(PoolKind::NonPaged).committed, PageCount(0));
+    world.check();
 }
 
 #[test]
