@@ -12,6 +12,20 @@
 //! would never try a reader that came before a writer's own load and store after them. What a platform does between
 //! threads, to hand a shard from one to the next, is modelled as the malloc face does it: a bit in a word, given back and
 //! taken with sequentially consistent exchanges.
+//!
+//! | protocol | models |
+//! |---|---|
+//! | the lock: holder and next holder | [`a_lock_has_one_holder_at_a_time_and_the_next_one_sees_what_it_did`], [`who_does_not_get_a_lock_leaves_it_closed`] |
+//! | free and free | [`of_two_frees_of_one_block_that_race_one_succeeds`] |
+//! | allocation and snapshot | [`a_snapshot_while_others_allocate_sees_every_block_live_that_it_sees_counted`] |
+//! | free and snapshot | [`a_snapshot_while_others_free_never_counts_more_frees_than_there_were`] |
+//! | first use of a tag and look-up | [`who_finds_a_tag_finds_its_index_and_the_tag_behind_it`] |
+//! | first use of a tag and snapshot | [`who_walks_over_the_tags_meets_no_index_without_its_tag`] |
+//! | exit and adopt: the shard as it is | [`what_an_ending_thread_leaves_in_its_shard_the_next_one_finds`] |
+//! | exit and adopt: the shard retired | [`what_an_ending_thread_hands_home_is_found_once_and_its_shard_empty`] |
+//!
+//! A fork is no protocol of atomics: the copy has one thread, and what it can see of another one is which steps that one
+//! has taken. The module `forks` makes it before each step, with processes.
 
 use crate::class::Classes;
 use crate::geometry::Granule;
@@ -24,6 +38,7 @@ use crate::tag_table::{TagIndex, TagTable};
 use loom::sync::Arc;
 use loom::thread;
 use ntpool_types::{PoolKind, Tag, VirtualAddress};
+use std::vec::Vec;
 
 /// Shards of so many arenas, and two tags.
 fn shards(arenas: usize, count: usize) -> Shards {
@@ -209,5 +224,46 @@ fn what_an_ending_thread_leaves_in_its_shard_the_next_one_finds() {
             assert_eq!(shards.allocations(PoolKind::NonPaged, some_tag()), 2);
         }
         other.join().expect("it ends");
+    });
+}
+
+#[test]
+fn what_an_ending_thread_hands_home_is_found_once_and_its_shard_empty() {
+    let classes = Classes::of(Granule::Sixteen);
+    let block = |number: u64| Entry::new(VirtualAddress(0x1000 * number), number as usize);
+    loom::model(move || {
+        // Blocks at home are what the lock guards, in a plain list here.
+        let pool = Arc::new((shards(1, 2), Lock::new(Vec::new())));
+        let taken = Arc::new(AtomicU64::new(TAKEN));
+        let other = {
+            let (pool, taken) = (pool.clone(), taken.clone());
+            thread::spawn(move || {
+                let shard = pool.0.shard(0);
+                shard.widen(0, classes);
+                assert!(shard.push(0, block(1)) && shard.push(0, block(2)));
+                {
+                    // As a shard is retired: its blocks go home, and the magazine is as if never used.
+                    let mut home = pool.1.lock(|_| thread::yield_now());
+                    home.extend(shard.entries(0));
+                    shard.forget(0);
+                }
+                taken.fetch_and(!TAKEN, Ordering::SeqCst);
+            })
+        };
+        // The next thread takes the shard over, or has one of its own if it comes too early.
+        let adopted = adopt(&taken);
+        let shard = pool.0.shard(usize::from(!adopted));
+        assert_eq!(shard.pop(0), None, "nothing is left in it");
+        shard.widen(0, classes);
+        let found = core::mem::take(&mut *pool.1.lock(|_| thread::yield_now()));
+        assert!(found.is_empty() || found == [block(1), block(2)]);
+        assert!(!adopted || !found.is_empty(), "who comes after it finds what it gave");
+        found.iter().for_each(|&entry| assert!(shard.push(0, entry)));
+        other.join().expect("it ends");
+        let mut all = core::mem::take(&mut *pool.1.lock(|_| ()));
+        for number in [0, 1] {
+            all.extend(pool.0.shard(number).entries(0));
+        }
+        assert_eq!(all, [block(1), block(2)]);
     });
 }

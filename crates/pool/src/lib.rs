@@ -83,6 +83,8 @@ mod cut;
 mod depot;
 mod descriptor;
 mod error;
+#[cfg(all(test, not(loom)))]
+mod forks;
 mod geometry;
 mod hold;
 #[cfg(all(test, loom))]

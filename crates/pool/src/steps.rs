@@ -1,20 +1,36 @@
 //! Steps, counted: the crate's atomics when it is built for its own tests, each access noted.
 //!
 //! All that the pool keeps it keeps in atomics and in [arrays](crate::metadata::Array), so who counts how often these are
-//! asked for knows how much work an operation is, whatever the machine.
+//! asked for knows how much work an operation is, whatever the machine; and who looks before each step sees every state
+//! that an operation goes through.
 
 use crate::sync::Ordering;
 use core::sync::atomic;
 use std::cell::Cell;
+use std::rc::Rc;
 
 std::thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(0) };
+    static BEFORE_EACH: Cell<Option<Rc<dyn Fn()>>> = const { Cell::new(None) };
 }
 
-/// Notes a step of the calling thread.
+/// Notes a step that the calling thread is about to take.
 pub(crate) fn step() {
     // A thread that ends has nothing to count any more.
     let _ = STEPS.try_with(|steps| steps.set(steps.get() + 1));
+    if let Ok(Some(look)) = BEFORE_EACH.try_with(Cell::take) {
+        // It is away meanwhile: the steps of `look` itself are not looked at.
+        look();
+        BEFORE_EACH.set(Some(look));
+    }
+}
+
+/// What comes of `f`, with a `look` before each of its steps.
+pub(crate) fn looking<R>(look: Rc<dyn Fn()>, f: impl FnOnce() -> R) -> R {
+    BEFORE_EACH.set(Some(look));
+    let result = f();
+    BEFORE_EACH.set(None);
+    result
 }
 
 /// The steps that something takes, and what comes of it.
