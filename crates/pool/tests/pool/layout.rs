@@ -1,7 +1,7 @@
 //! Layouts that can be, and those that can't.
 
-use crate::world::{Computer, Heap, Options, Rules, Sizes, World, use_shard};
-use ntpool_pool::{Config, Region};
+use crate::world::{Computer, Heap, Options, Rules, Sizes, World, offset, use_shard};
+use ntpool_pool::{Config, Place, Region};
 use ntpool_types::{Bytes, PAGE_SIZE, PageCount, PoolKind, VirtualAddress};
 
 fn config(capacity: u64, shards: usize) -> Config {
@@ -45,6 +45,17 @@ fn a_region_of_no_pages_has_no_memory_and_no_addresses() {
         assert!(world.try_allocate(kind, 1).is_err());
     }
     world.check();
+}
+
+#[test]
+fn what_follows_the_metadata_is_none_of_it() {
+    // Regions without pages, so that nothing of the pool's is behind its metadata.
+    let world = World::new(Options { capacity: 0, limit: 0, ..Options::default() });
+    let end = offset(world.metadata_base, world.metadata_size.0);
+    assert_eq!(world.pool.find(VirtualAddress(end.0 - 1)), Place::Metadata);
+    assert_eq!(world.pool.find(end), Place::Outside);
+    let reason = |address| world.free(address).expect_err("no block is there").bug_check.parameters[0];
+    assert_eq!([reason(VirtualAddress(end.0 - 1)), reason(end)], [0x43, 0x42]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod alignment;
 mod checks;
 mod contents;
+mod errors;
 mod fast;
 mod frees;
 mod geometry;
@@ -12,6 +13,7 @@ mod history;
 mod idle;
 mod layout;
 mod limits;
+mod lost;
 mod nodes;
 mod refusal;
 mod resize;

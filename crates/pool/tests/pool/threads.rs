@@ -3,7 +3,8 @@
 use crate::shared::Shared;
 use crate::world::{All, Heap, Options, Rules, TAG, World, fill, is_filled, use_shard};
 use ntpool_pool::{Block, Contents};
-use ntpool_types::{Bytes, PoolKind, Tag, VirtualAddress};
+use ntpool_types::{Bytes, PAGE_SIZE, PoolKind, Tag, VirtualAddress};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -195,4 +196,20 @@ fn what_a_shard_that_goes_away_keeps_is_the_next_ones_to_use() {
         world.free_all();
     }
     go_away::<Heap>();
+}
+
+#[test]
+fn blocks_of_neighbouring_shards_lie_in_different_pages() {
+    let world = World::new(Options { shards: 4, ..Options::default() });
+    for kind in PoolKind::ALL {
+        for size in [16, 100, 1000] {
+            let pages = [0, 1, 2, 3].map(|shard| {
+                use_shard(shard);
+                world.allocate(kind, size).address.0 / PAGE_SIZE.0
+            });
+            assert_eq!(BTreeSet::from(pages).len(), 4, "{size} bytes of {kind} pool");
+        }
+    }
+    use_shard(0);
+    world.free_all();
 }
