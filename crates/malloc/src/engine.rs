@@ -93,6 +93,12 @@ pub(crate) fn free_fast(address: *mut u8) -> bool {
     at_hand().pool.free_fast(VirtualAddress(address.addr() as u64))
 }
 
+/// The bytes of a block that is not huge, for a thread that has a fast word.
+#[inline(always)]
+pub(crate) fn usable_fast(address: *mut u8) -> Option<usize> {
+    at_hand().pool.usable_fast(VirtualAddress(address.addr() as u64))
+}
+
 /// The word with which a slot's thread may take the fast way.
 pub(crate) fn shard_of(slot: &'static Slot) -> Option<NonZeroUsize> {
     Some(running()?.pool.shards().get(slot.number()).address())
@@ -211,7 +217,7 @@ impl Engine {
     /// Makes the block at `address` serve for `size` bytes where it is; whether that could be done, and not much would be
     /// wasted.
     pub(crate) fn resize(&self, address: *mut u8, size: usize) -> bool {
-        let stays = self.usable(address).is_some_and(|usable| size <= usable && size >= usable / 2);
+        let stays = self.usable(address).is_some_and(|usable| crate::size::stays(size, usable));
         stays || self.pool.resize(VirtualAddress(address.addr() as u64), Bytes(size as u64))
     }
 

@@ -4,8 +4,8 @@
 )]
 //! The C functions.
 //!
-//! `malloc`, `calloc` and `free` have a fast way for threads with a slot of their own; it ends in a jump to the cold one
-//! when it can't serve. The cold way wants to know who calls, for the tag. So what it jumps to is a piece of assembler
+//! The functions that programs call often have a fast way for threads with a slot of their own; it ends in a jump to the
+//! cold one when it can't serve. The cold way wants to know who calls, for the tag. So what it jumps to is a piece of assembler
 //! that finds the return address where it was when the C function began, on top of the stack. Where the compiler did not
 //! make it a jump, in a build without optimisation, the module that calls is this one, and the tag says so.
 //!
@@ -73,6 +73,89 @@ pub unsafe extern "C" fn free(address: *mut c_void) {
     free_slowly(address.cast());
 }
 
+/// Changes a block's size, in place or by moving what it holds; a block for NULL, none for a size of 0.
+///
+/// Errors: NULL, and ENOMEM in `errno`; the block is as it was. An address that is no block's ends the process.
+///
+/// # Safety
+/// The caller owns the block at `address`, or it is NULL, and uses what is returned instead of it, unless that is
+/// NULL and `size` is not 0.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn realloc(address: *mut c_void, size: usize) -> *mut c_void {
+    if tls::fast().is_some()
+        && size > 0
+        && let Some(usable) = engine::usable_fast(address.cast())
+    {
+        if size::stays(size, usable) {
+            return address;
+        }
+        // Beyond a page a block may grow or shrink where it is.
+        if usable.min(size) <= size::PAGE
+            && let Some(block) = engine::allocate_ready(size, Contents::Uninitialized)
+        {
+            return replace(address.cast(), block, usable.min(size));
+        }
+    }
+    cold_realloc(address, size)
+}
+
+/// Moves what a block holds, `bytes` of it, into a new one, and frees it.
+#[inline(never)]
+extern "C" fn replace(old: *mut u8, new: NonNull<u8>, bytes: usize) -> *mut c_void {
+    // SAFETY: both blocks have so many bytes and are live, so they do not overlap.
+    unsafe { ptr::copy_nonoverlapping(old, new.as_ptr(), bytes) };
+    if !(tls::fast().is_some() && engine::free_fast(old)) {
+        free_slowly(old);
+    }
+    new.as_ptr().cast()
+}
+
+/// Allocates `size` bytes at a multiple of `alignment`, a power of two.
+///
+/// Errors: NULL, and in `errno` EINVAL for another alignment or ENOMEM.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub extern "C" fn aligned_alloc(alignment: usize, size: usize) -> *mut c_void {
+    if let Some(block) = aligned_ready(size::standard_alignment(alignment), size) {
+        return block.as_ptr().cast();
+    }
+    cold_aligned_alloc(alignment, size)
+}
+
+/// Allocates `size` bytes at a multiple of `alignment`, rounded up to a power of two.
+///
+/// Errors: NULL, and in `errno` EINVAL for an alignment that can't be rounded up, or ENOMEM.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub extern "C" fn memalign(alignment: usize, size: usize) -> *mut c_void {
+    if let Some(block) = aligned_ready(size::rounded_alignment(alignment), size) {
+        return block.as_ptr().cast();
+    }
+    cold_memalign(alignment, size)
+}
+
+/// Allocates `size` bytes at a multiple of `alignment`, and stores their address.
+///
+/// Errors, as the result and not in `errno`: EINVAL for an alignment that is no power of two or no multiple of a
+/// pointer's size, ENOMEM; nothing is stored then.
+///
+/// # Safety
+/// A pointer can be stored at `place`.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+pub unsafe extern "C" fn posix_memalign(place: *mut *mut c_void, alignment: usize, size: usize) -> c_int {
+    if let Some(block) = aligned_ready(size::posix_alignment(alignment), size) {
+        // SAFETY: the caller promises that a pointer can be stored there.
+        unsafe { place.write(block.as_ptr().cast()) };
+        return 0;
+    }
+    cold_posix_memalign(place, alignment, size)
+}
+
+/// A block with an alignment that was found valid, for a thread with a shard of its own whose magazine has one ready.
+#[inline(always)]
+fn aligned_ready(alignment: Option<usize>, size: usize) -> Option<NonNull<u8>> {
+    tls::fast()?;
+    engine::allocate_ready(size::aligned_by_class(size, alignment?)?, Contents::Uninitialized)
+}
+
 /// Allocates for a thread with a shard of its own when its magazine has no block ready.
 #[cold]
 #[inline(never)]
@@ -106,15 +189,8 @@ with_caller!(
 );
 
 with_caller!(
-    /// Changes a block's size, in place or by moving what it holds; a block for NULL, none for a size of 0.
-    ///
-    /// Errors: NULL, and ENOMEM in `errno`; the block is as it was. An address that is no block's ends the process.
-    ///
-    /// # Safety
-    /// The caller owns the block at `address`, or it is NULL, and uses what is returned instead of it, unless that is
-    /// NULL and `size` is not 0.
-    #[cfg_attr(not(test), unsafe(no_mangle))]
-    (pub unsafe extern "C") fn realloc(address: *mut c_void, size: usize) -> *mut c_void, "rdx", realloc_for
+    #[cold]
+    (extern "C") fn cold_realloc(address: *mut c_void, size: usize) -> *mut c_void, "rdx", realloc_for
 );
 
 with_caller!(
@@ -130,31 +206,18 @@ with_caller!(
 );
 
 with_caller!(
-    /// Allocates `size` bytes at a multiple of `alignment`, a power of two.
-    ///
-    /// Errors: NULL, and in `errno` EINVAL for another alignment or ENOMEM.
-    #[cfg_attr(not(test), unsafe(no_mangle))]
-    (pub extern "C") fn aligned_alloc(alignment: usize, size: usize) -> *mut c_void, "rdx", aligned_alloc_for
+    #[cold]
+    (extern "C") fn cold_aligned_alloc(alignment: usize, size: usize) -> *mut c_void, "rdx", aligned_alloc_for
 );
 
 with_caller!(
-    /// Allocates `size` bytes at a multiple of `alignment`, rounded up to a power of two.
-    ///
-    /// Errors: NULL, and in `errno` EINVAL for an alignment that can't be rounded up, or ENOMEM.
-    #[cfg_attr(not(test), unsafe(no_mangle))]
-    (pub extern "C") fn memalign(alignment: usize, size: usize) -> *mut c_void, "rdx", memalign_for
+    #[cold]
+    (extern "C") fn cold_memalign(alignment: usize, size: usize) -> *mut c_void, "rdx", memalign_for
 );
 
 with_caller!(
-    /// Allocates `size` bytes at a multiple of `alignment`, and stores their address.
-    ///
-    /// Errors, as the result and not in `errno`: EINVAL for an alignment that is no power of two or no multiple of a
-    /// pointer's size, ENOMEM; nothing is stored then.
-    ///
-    /// # Safety
-    /// A pointer can be stored at `place`.
-    #[cfg_attr(not(test), unsafe(no_mangle))]
-    (pub unsafe extern "C") fn posix_memalign(place: *mut *mut c_void, alignment: usize, size: usize) -> c_int,
+    #[cold]
+    (extern "C") fn cold_posix_memalign(place: *mut *mut c_void, alignment: usize, size: usize) -> c_int,
     "rcx", posix_memalign_for
 );
 
@@ -288,15 +351,10 @@ fn reallocate(address: *mut u8, size: Option<usize>, caller: usize) -> *mut c_vo
     if engine.resize(address, size) {
         return address.cast();
     }
-    let block = allocate(Some(size), size::ALIGNMENT, Contents::Uninitialized, caller);
-    if let Some(block) = block {
-        // SAFETY: the old block has `usable` bytes and the new one `size`; both are live, so they do not overlap.
-        unsafe { ptr::copy_nonoverlapping(address, block.as_ptr(), usable.min(size)) };
-        if !(tls::fast().is_some() && engine::free_fast(address)) {
-            free_slowly(address);
-        }
+    match allocate(Some(size), size::ALIGNMENT, Contents::Uninitialized, caller) {
+        Some(block) => replace(address, block, usable.min(size)),
+        None => give(None),
     }
-    give(block)
 }
 
 /// The engine, and the bytes that the block's owner may use. The process ends if there is no such block.

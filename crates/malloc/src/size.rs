@@ -22,16 +22,19 @@ pub(crate) fn whole_pages(size: usize) -> Option<usize> {
 }
 
 /// The alignment that `posix_memalign` takes: a power of two and a multiple of a pointer's size. `None` is EINVAL.
+#[inline(always)]
 pub(crate) fn posix_alignment(asked: usize) -> Option<usize> {
     (asked.is_power_of_two() && asked.is_multiple_of(size_of::<*const u8>())).then_some(asked)
 }
 
 /// The alignment that `aligned_alloc` takes: a power of two, as the GNU C library has it since 2.38. `None` is EINVAL.
+#[inline(always)]
 pub(crate) fn standard_alignment(asked: usize) -> Option<usize> {
     asked.is_power_of_two().then_some(asked)
 }
 
 /// What `memalign` makes of any number: the next power of two. `None`, EINVAL, when there is none.
+#[inline(always)]
 pub(crate) fn rounded_alignment(asked: usize) -> Option<usize> {
     asked.checked_next_power_of_two()
 }
@@ -40,6 +43,7 @@ pub(crate) fn rounded_alignment(asked: usize) -> Option<usize> {
 ///
 /// Up to 512 bytes the pool's blocks are aligned to every power of two that divides their size, and from a page on to a
 /// page.
+#[inline(always)]
 pub(crate) fn aligned_by_class(size: usize, alignment: usize) -> Option<usize> {
     if alignment <= ALIGNMENT {
         Some(size)
@@ -48,6 +52,12 @@ pub(crate) fn aligned_by_class(size: usize, alignment: usize) -> Option<usize> {
     } else {
         (alignment <= PAGE).then_some(size.max(PAGE))
     }
+}
+
+/// Whether a block with `usable` bytes may be left as it is when `size` are wanted: they fit, and not much is wasted.
+#[inline(always)]
+pub(crate) fn stays(size: usize, usable: usize) -> bool {
+    size <= usable && size >= usable / 2
 }
 
 #[cfg(test)]

@@ -85,6 +85,18 @@ fn free_calls_and_locks_nothing_on_its_way_and_pushes_once() {
 }
 
 #[test]
+fn the_cold_ways_are_jumped_to_so_that_they_find_the_caller_on_the_stack() {
+    let Some(library) = shipped::library() else { return };
+    for name in ["malloc", "calloc", "realloc", "aligned_alloc", "memalign", "posix_memalign"] {
+        let function = Function::of(library, name);
+        let cold = format!("cold_{name}");
+        let (calls, jumps): (Vec<_>, Vec<_>) =
+            function.instructions().iter().filter(|it| it.names(&cold, &[])).partition(|it| it.is_call());
+        assert!(calls.is_empty() && jumps.len() == 1, "{name}: {function}");
+    }
+}
+
+#[test]
 fn a_library_that_does_all_of_it_is_found_out() {
     let library = shipped::compile("slow.c", "libslow.so", &["-shared", "-fPIC", "-fcf-protection=none"]);
     let found = |name| {

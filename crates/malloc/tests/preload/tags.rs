@@ -47,7 +47,6 @@ fn at_exit_a_table_names_the_modules_that_allocated() {
     assert!(allocations >= 13 && (10..=12).contains(&live), "{table:?}");
     assert!(frees < allocations && bytes >= 10_000, "{table:?}");
     assert!(table["c.so"][0] > 0, "puts has a buffer: {table:?}");
-    assert!(!table.contains_key("ntpo"), "the cold way is reached by a jump: {table:?}");
     // One block was taken before the C library knew the environment.
     assert_eq!(table["Heap"][0], 1, "{table:?}");
 }
