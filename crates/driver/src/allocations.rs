@@ -8,7 +8,7 @@ use ntpool_host::guarded;
 use ntpool_pool::{Block, Claim, Contents, Place, Placement, Priority, Request, Usage};
 use ntpool_types::{Bytes, PAGE_SIZE, PageCount, PoolKind, PoolType, Rule, Tag, Violation, VirtualAddress};
 use ntpool_verifier::rules::{TagPolicy, TagVerdict};
-use ntpool_verifier::{Allocation, StackId, rules};
+use ntpool_verifier::{Allocation, FreedAllocation, StackId, rules};
 
 /// A block that a driver wants.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,7 @@ impl Session {
             true => Some(self.processes.charge(kind, size).ok()?),
             false => None,
         };
-        let Ok(block) = self.pool.allocate_placed(Request { size, kind, tag, contents }, placement) else {
+        let Ok(block) = self.take_block(Request { size, kind, tag, contents }, placement) else {
             charge.into_iter().for_each(|charge| self.processes.give_back(charge));
             return None;
         };
@@ -149,6 +149,14 @@ impl Session {
 
     /// Whether there is enough memory for a request of this priority.
     pub(crate) fn admits(&self, priority: Priority, kind: PoolKind, size: Bytes) -> bool {
+        self.admits_now(priority, kind, size) || {
+            // Freed blocks that are kept back are nobody's need.
+            self.pool.flush();
+            self.admits_now(priority, kind, size)
+        }
+    }
+
+    fn admits_now(&self, priority: Priority, kind: PoolKind, size: Bytes) -> bool {
         let pool = self.pool.usage(kind);
         // What the pool holds and does not use is free memory to its callers.
         let idle = pool.committed.0.saturating_sub(pool.in_use.0);
@@ -171,7 +179,10 @@ impl Session {
 
     pub(crate) fn record_free(&self, call: &Call<'_>, freed: &Block) {
         let stack = self.intern(&self.trace(call.registers()));
-        self.tracker.borrow_mut().record_free(freed.address, stack, THREAD);
+        let allocation = self.tracker.borrow_mut().record_free(freed.address, stack, THREAD);
+        if let Some(allocation) = allocation {
+            self.watch_freed(FreedAllocation { allocation, stack, thread: THREAD });
+        }
         self.note_given(freed.address, false);
         if let Some(charge) = self.charged.borrow_mut().remove(&freed.address) {
             self.processes.give_back(charge);
@@ -198,6 +209,10 @@ impl Session {
                 self.tracker.borrow_mut().set_aside(block.address);
             }
             (Rule::PoolDoubleFree, _) => self.report_double_free(call, address, violation),
+            // The pool forgets a block when its memory is cut anew or given back; the tracker remembers it.
+            (Rule::PoolForeignFree, _) if self.freed_block_at(address).is_some_and(begins_at(address)) => {
+                self.report_double_free(call, address, &rules::double_free(address));
+            }
             _ => {
                 let message = format!("{address} was freed, which is {}", self.describe(address));
                 self.report(call, violation, &message);
@@ -209,9 +224,8 @@ impl Session {
         let record = self.tracker.borrow().last_freed(address).copied();
         let (block, stacks) = match record {
             Some(freed) => {
-                let Allocation { address, size, kind, tag, stack, .. } = freed.allocation;
-                let stacks = vec![self.stack(Role::Allocated, stack), self.stack(Role::Freed, freed.stack)];
-                (Some(Block { address, size, kind, tag }), stacks)
+                let Allocation { address, size, kind, tag, .. } = freed.allocation;
+                (Some(Block { address, size, kind, tag }), self.history(&freed))
             }
             None => match self.pool.find(address) {
                 Place::Freed(block) => (Some(block), Vec::new()),
@@ -226,4 +240,9 @@ impl Session {
         let stack: Option<StackId> = self.tracker.borrow().live(address).map(|block| block.stack);
         stack.map(|stack| self.stack(Role::Allocated, stack)).into_iter().collect()
     }
+}
+
+/// Whether a freed block begins at this address.
+fn begins_at(address: VirtualAddress) -> impl Fn(FreedAllocation) -> bool {
+    move |freed| freed.allocation.address == address
 }

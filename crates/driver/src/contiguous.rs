@@ -21,7 +21,10 @@ impl Session {
         size: Bytes,
         highest: PhysicalAddress,
     ) -> Option<VirtualAddress> {
-        let address = self.physical.allocate_contiguous(size, highest)?;
+        let address = self.physical.allocate_contiguous(size, highest).or_else(|| {
+            self.make_room();
+            self.physical.allocate_contiguous(size, highest)
+        })?;
         // Its contents are indeterminate (SYS-027); the direct map is writable, so this can't fail.
         let _ = guarded::fill(address, size.pages_rounded_up().bytes(), self.rubbish);
         let stack = self.intern(&self.trace(call.registers()));

@@ -1,5 +1,6 @@
 //! The driver's device objects: their memory, and what is left of them.
 
+use crate::allocations::THREAD;
 use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
@@ -10,9 +11,9 @@ use ntpool_abi::{
 };
 use ntpool_finding::{DeviceRecord, Role};
 use ntpool_machine::{Device, DeviceError, Fault, ObjectName};
-use ntpool_pool::{Claim, Contents, Request};
+use ntpool_pool::{Block, Claim, Contents, Placement, Request};
 use ntpool_types::{BugCheck, BugCheckCode, Bytes, NtStatus, PoolKind, Rule, Tag, Violation, VirtualAddress};
-use ntpool_verifier::StackId;
+use ntpool_verifier::{Allocation, StackId};
 
 /// A device object that a driver wants.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ impl Session {
         }
         let size = Bytes(DeviceObject::SIZE + u64::from(wanted.extension_size));
         let request = Request { size, kind: PoolKind::NonPaged, tag: DEVICE_TAG, contents: Contents::Zeroed };
-        let Ok(block) = self.pool.allocate(request) else {
+        let Ok(block) = self.take_block(request, Placement::ANY) else {
             return Ok(Err(NtStatus::INSUFFICIENT_RESOURCES));
         };
         self.fill_in_device(block.address, size, &wanted)?;
@@ -84,7 +85,7 @@ impl Session {
     }
 
     /// Deletes a device object and takes it out of its driver's list.
-    pub(crate) fn delete_device(&self, object: VirtualAddress) -> Result<(), Stop> {
+    pub(crate) fn delete_device(&self, call: &Call<'_>, object: VirtualAddress) -> Result<(), Stop> {
         if self.devices.borrow_mut().remove(object).is_err() {
             return Err(Stop::Crime {
                 violation: Violation {
@@ -99,12 +100,21 @@ impl Session {
                 ),
             });
         }
-        self.devices_made.borrow_mut().retain(|made| made.what != object);
+        let made = self.devices_made.borrow_mut().extract_if(.., |made| made.what == object).next();
         self.take_out_of_list(object)?;
-        self.pool.free(Claim { address: object, tag: None }).map(|_| ()).map_err(|violation| Stop::Crime {
+        let freed = self.pool.free(Claim { address: object, tag: None });
+        let freed = freed.map_err(|violation| Stop::Crime {
             violation,
             message: format!("the device object at {object} was freed as pool before it was deleted"),
-        })
+        })?;
+        if let Some(Made { stack, .. }) = made {
+            // While it lived it was no block of the driver's; what comes after is a use after free like any other.
+            let Block { address, size, kind, tag } = freed;
+            let record = Allocation { address, size, kind, tag, stack, thread: THREAD, sequence: 0 };
+            self.tracker.borrow_mut().record_allocation(record);
+            self.record_free(call, &freed);
+        }
+        Ok(())
     }
 
     fn take_out_of_list(&self, object: VirtualAddress) -> Result<(), Fault> {

@@ -8,7 +8,9 @@ use ntpool_host::layout;
 use ntpool_machine::{Access, Exit, Fault, Registers, Trap, TrapKind, register};
 use ntpool_pool::Place;
 use ntpool_types::{BugCheck, BugCheckCode, Irql, NtStatus, Rule, VirtualAddress};
-use ntpool_verifier::{AddressMap, Block, Explanation, Occupant, explain, unhandled_exception};
+use ntpool_verifier::{
+    AddressMap, Allocation, Block, Explanation, FreedAllocation, Occupant, explain, unhandled_exception,
+};
 
 impl Session {
     /// What the routine returned, or `None` after reporting why it did not.
@@ -133,7 +135,15 @@ impl Session {
             Rule::MemoryIrql | Rule::MemoryPagedIrql => format!("{cause} was {deed} at {}", fault.irql),
             _ => format!("{cause} was {deed}"),
         };
-        Draft::new(violation.rule, Some(violation.bug_check), message)
+        let draft = Draft::new(violation.rule, Some(violation.bug_check), message);
+        match self.freed_block_at(fault.address).filter(|_| violation.rule == Rule::MemoryFreedPool) {
+            Some(freed) => {
+                let Allocation { address, size, kind, tag, .. } = freed.allocation;
+                let block = ntpool_pool::Block { address, size, kind, tag };
+                draft.about(Some(&block)).explained_by(self.history(&freed))
+            }
+            None => draft,
+        }
     }
 
     fn report_endless_loop(&self, stack: Stack) {
@@ -245,6 +255,10 @@ impl AddressMap for Session {
         }
         if let Some(block) = self.secure.borrow().holding(address) {
             return Occupant::SecurePool(shown(&block));
+        }
+        if let Some(FreedAllocation { allocation, .. }) = self.freed_block_at(address) {
+            let Allocation { address, size, kind, tag, .. } = allocation;
+            return Occupant::FreedPool(Block { address, size, kind, tag });
         }
         match self.pool.find(address) {
             Place::Live(block) => Occupant::LivePool(shown(&block)),

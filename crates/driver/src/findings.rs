@@ -42,9 +42,10 @@ impl Draft {
         Draft { block: block.copied(), ..self }
     }
 
-    /// The same, explained by these stacks.
-    pub(crate) fn explained_by(self, stacks: Vec<Stack>) -> Draft {
-        Draft { stacks, ..self }
+    /// The same, explained by these stacks as well.
+    pub(crate) fn explained_by(mut self, stacks: Vec<Stack>) -> Draft {
+        self.stacks.extend(stacks);
+        self
     }
 }
 
@@ -133,16 +134,18 @@ impl Session {
 
     fn tell_first(&self, call: &Call<'_>, mut draft: Draft, shown: impl FnOnce(StackId) -> Stack) {
         let stack = self.intern(&self.trace(call.registers()));
-        let times = {
-            let mut told = self.told.borrow_mut();
-            let times = told.entry((draft.rule.id(), stack)).or_default();
-            *times += 1;
-            *times
-        };
-        if times == 1 {
+        if !self.is_repeated(draft.rule, stack) {
             draft.stacks.push(shown(stack));
             self.tell(draft);
         }
+    }
+
+    /// Counts a deed; whether the same was found at this place before.
+    pub(crate) fn is_repeated(&self, rule: Rule, place: StackId) -> bool {
+        let mut told = self.told.borrow_mut();
+        let times = told.entry((rule.id(), place)).or_default();
+        *times += 1;
+        *times > 1
     }
 
     /// Reports something that is found when no driver code runs any more.

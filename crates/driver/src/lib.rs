@@ -17,6 +17,7 @@ mod devices;
 mod endings;
 pub mod exports;
 mod findings;
+mod freed;
 mod level;
 mod lifecycle;
 mod loaded_image;

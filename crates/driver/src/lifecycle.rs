@@ -2,6 +2,7 @@
 
 use crate::binding::{self, Binding, Bindings};
 use crate::findings::Draft;
+use crate::freed::FreedBlocks;
 use crate::level::PagedTouches;
 use crate::loaded_image::LoadedImage;
 use crate::lookasides::Lookasides;
@@ -67,7 +68,9 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         HostError::plain(format!("be Windows build {}: no version that is known", order.windows_build))
     })?;
     let tail = if order.waste_tails { TailModel::Waste } else { TailModel::Reuse };
-    let pool = physical::new_pool(&physical, version, tail)?;
+    let rubbish = 0x81 + (derived(order.seed, 1) % 0x7C) as u8;
+    let freed = Rc::new(FreedBlocks::new(rubbish));
+    let pool = physical::new_pool(&physical, version, tail, Rc::clone(&freed) as _)?;
     processor_area::prepare(THREAD_OBJECT)?;
     let kernel_stack = layout::kernel_stack(0, Bytes(KERNEL_STACK_SIZE));
     physical.map(
@@ -93,7 +96,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
     };
     let registry = Registry::with_service(&service_name(&order.name), &order.name);
     let session = Session {
-        rubbish: 0x81 + (derived(order.seed, 1) % 0x7C) as u8,
+        rubbish,
         order,
         reporter,
         processor: Processor::default(),
@@ -104,6 +107,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         processes: Processes::new(Process::new(PROCESS_OBJECT, SYSTEM_PROCESS_ID, quota)),
         physical,
         pool,
+        freed,
         tracker: RefCell::new(Tracker::new()),
         stacks: RefCell::new(StackTable::new()),
         charged: RefCell::new(BTreeMap::new()),
@@ -294,8 +298,11 @@ impl Session {
         for lock in self.spin_locks.release_all() {
             let message = format!("{routine} returned with the spin lock at {lock} held");
             self.report_afterwards(Rule::SpinLockLeft, &message, Vec::new());
-            // The lock is dropped, so the driver may acquire it again; its memory may be gone by now.
-            let _ = memory::write(lock, 0_u64);
+            // The lock is dropped, so the driver may acquire it again; its memory may be gone by now, or be freed pool,
+            // which only the driver would be told to have written.
+            if self.freed_block_at(lock).is_none() {
+                let _ = memory::write(lock, 0_u64);
+            }
         }
     }
 
@@ -305,6 +312,7 @@ impl Session {
         self.report_lookasides_left();
         self.image.unload(&self.physical)?;
         self.report_overruns_left();
+        self.report_late_writes_left();
         let leaks = self.tracker.borrow().leaks();
         let count = leaks.iter().map(|leak| leak.count).sum();
         let bug_check = rules::leak_stop(DRIVER_NAME, count);
@@ -355,6 +363,8 @@ impl Session {
 
     /// Sends the table of tags and whatever else is known at the end.
     fn finish(&self, fiber: &dyn Fiber) {
+        // A driver that stays, or that was stopped, has not been asked yet.
+        self.report_late_writes_left();
         self.note_repetitions();
         let mut rows = Vec::new();
         self.pool.for_each_tag(|count| {

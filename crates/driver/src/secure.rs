@@ -19,7 +19,7 @@ use ntpool_abi::{
 use ntpool_host::layout::DIRECT_MAP;
 use ntpool_machine::Fault;
 use ntpool_memory::Protection;
-use ntpool_pool::{Block, Claim, Contents, Request};
+use ntpool_pool::{Block, Claim, Contents, Placement, Request};
 use ntpool_types::{Bytes, NtStatus, PAGE_SIZE, PageCount, PoolKind, Rule, Tag, VirtualAddress};
 use ntpool_verifier::Allocation;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,7 +128,7 @@ impl Session {
         // Whole pages, so that nobody else's block is made read-only with it.
         let request =
             Request { size: size.pages_rounded_up().bytes(), kind, tag, contents: Contents::Zeroed };
-        let Ok(block) = self.pool.allocate(request) else { return Ok(None) };
+        let Ok(block) = self.take_block(request, Placement::ANY) else { return Ok(None) };
         let address = block.address;
         let contents = VirtualAddress(parameters.buffer);
         if contents != VirtualAddress::NULL

@@ -4,6 +4,7 @@ use crate::binding::Binding;
 use crate::call::Call;
 use crate::devices::Made;
 use crate::findings::Told;
+use crate::freed::FreedBlocks;
 use crate::level::PagedTouches;
 use crate::loaded_image::LoadedImage;
 use crate::lookasides::Lookasides;
@@ -46,6 +47,7 @@ pub struct Session {
     pub(crate) processes: Processes,
     pub(crate) physical: Rc<PhysicalMemory>,
     pub(crate) pool: Pool<PoolPlatform>,
+    pub(crate) freed: Rc<FreedBlocks>,
     pub(crate) tracker: RefCell<Tracker>,
     pub(crate) stacks: RefCell<StackTable>,
     /// The quota charged for each live block that is charged.

@@ -3,6 +3,9 @@
 //!
 //! An overrun by a few bytes, the commonest there is, lands here: a terminator too many, an index one too high. What
 //! lies beyond the granule is another block's or none's, and is not looked at.
+//!
+//! The pool can do the same with a canary of its own. It would look when a block is freed and at no other time; here blocks
+//! that are left behind are looked at as well, and a tail that is wasted, and the finding shows what was written.
 
 use crate::session::Session;
 use ntpool_host::guarded;
@@ -36,12 +39,17 @@ impl fmt::Display for Written {
 }
 
 impl Session {
-    /// Where a block's slack lies; the rest of the last page, where that is nobody's either.
-    fn slack(&self, address: VirtualAddress, size: Bytes) -> (VirtualAddress, Bytes) {
+    /// The end of a block and its slack.
+    pub(crate) fn end_with_slack(&self, address: VirtualAddress, size: Bytes) -> VirtualAddress {
         let wasted_tail = self.order.waste_tails && size > PAGE_SIZE;
         let multiple = if wasted_tail { PAGE_SIZE } else { GRANULE };
-        let end = size.0.max(1).next_multiple_of(multiple.0);
-        (VirtualAddress(address.0 + size.0), Bytes(end - size.0))
+        VirtualAddress(address.0 + size.0.max(1).next_multiple_of(multiple.0))
+    }
+
+    /// Where a block's slack lies; the rest of the last page, where that is nobody's either.
+    fn slack(&self, address: VirtualAddress, size: Bytes) -> (VirtualAddress, Bytes) {
+        let start = VirtualAddress(address.0 + size.0);
+        (start, Bytes(self.end_with_slack(address, size).0 - start.0))
     }
 
     /// What slack holds: never zero, which is what overruns write most, and never what uninitialized memory holds.

@@ -13,12 +13,12 @@ use crate::paged_pool::PagedPool;
 use crate::{HostError, arena, guarded};
 use ntpool_machine::pool_limit;
 use ntpool_memory::{
-    Frame, FrameDatabase, FrameError, FrameRun, FrameUse, Frames, PageEntry, PageTable, Protection,
+    Frame, FrameDatabase, FrameError, FrameRun, FrameUse, Frames, MapError, PageEntry, PageTable, Protection,
     RunLimits, SystemSpace,
 };
 use ntpool_pool::{
-    Config, FreshPages, MetadataReservation, NoMemory, PageSource, Platform, Pool, Region, ShardHandle,
-    ShardHold, ShardSet, TailModel,
+    Checks, Config, FreshPages, MetadataReservation, NoMemory, PageRun, PageSource, Platform, Pool, Region,
+    ShardHandle, ShardHold, ShardSet, TailModel,
 };
 use ntpool_types::{
     Bytes, PAGE_SHIFT, PAGE_SIZE, PageCount, Pfn, PhysicalAddress, PoolKind, SYSTEM_SPACE_START,
@@ -206,25 +206,29 @@ impl PhysicalMemory {
     /// Takes mapped pages away, zeroes their frames and frees them.
     ///
     /// # Errors
-    /// When they are not all mapped.
+    /// When they are not all mapped, or Linux refuses; nothing has changed then.
     pub fn unmap(&self, first: VirtualAddress, count: PageCount) -> Result<(), HostError> {
         let tables = &mut *self.tables.borrow_mut();
         let no = |why: &dyn std::fmt::Display| HostError::plain(format!("unmap {count} at {first}: {why}"));
         let space = tables.space_of(first).ok_or_else(|| no(&"no window for mappings is there"))?;
-        let frames: Vec<Pfn> = (0..count.0)
-            .filter_map(|page| space.entry(VirtualAddress(first.0 + PageCount(page).bytes().0)))
-            .map(PageEntry::frame)
-            .collect();
-        space.unmap(first, count).map_err(|error| no(&error))?;
+        let frames = (0..count.0)
+            .map(|page| {
+                let page = VirtualAddress(first.0 + PageCount(page).bytes().0);
+                space.entry(page).map(PageEntry::frame).ok_or(MapError::NotMapped(page))
+            })
+            .collect::<Result<Vec<Pfn>, MapError>>()
+            .map_err(|error| no(&error))?;
+        arena::unmap(first, count.bytes())?;
+        space.unmap(first, count).expect("all of them are mapped");
         for frame in frames {
             let contents = VirtualAddress(DIRECT_MAP.base.0 + frame.address().0);
-            guarded::fill(contents, PAGE_SIZE, 0).map_err(|fault| no(&fault.address))?;
+            guarded::fill(contents, PAGE_SIZE, 0).expect("the direct map is mapped for the whole run");
             tables.frames.free(frame).expect("a mapped frame is in use");
         }
         if layout::PAGED_POOL.contains(first) {
             self.paged_pool.remove(first, count);
         }
-        arena::unmap(first, count.bytes())
+        Ok(())
     }
 
     /// Closes paged pool, so that every access to it faults, as a raised level demands (POOL-047).
@@ -292,11 +296,35 @@ impl PhysicalMemory {
     }
 }
 
+/// Whoever wants to see the pool's pages before they are given back.
+pub trait LastLook {
+    /// Looks at `count` free pages from `first` on, which still hold what their last owner left, and are gone afterwards.
+    ///
+    /// Called from within the pool, so it must not call the pool.
+    fn look(&self, first: VirtualAddress, count: PageCount);
+}
+
+/// Nobody does.
+impl LastLook for () {
+    fn look(&self, _: VirtualAddress, _: PageCount) {}
+}
+
 /// What the pool gets of the machine: frames, and the one shard of the one processor.
+///
+/// It has no clock, so the pool gives pages back only when it is told to ([`Pool::trim`]) or finds no run of pages for a
+/// request: what the time of day decides would differ from run to run. Why freed blocks are kept back and patterns are
+/// somebody else's, `docs/decisions/0010-freed-pool.md` says.
 #[derive(Clone)]
 pub struct PoolPlatform {
     memory: Rc<PhysicalMemory>,
+    last_look: Rc<dyn LastLook>,
 }
+
+/// How many freed blocks are kept back before their memory is handed out again.
+///
+/// The more, the longer a stale pointer meets nobody else's block. With blocks of 256 KiB, the largest that are kept back,
+/// it is an eighth of the memory that a machine has by default; when memory is short the pool takes them.
+const KEPT_BACK: usize = 128;
 
 impl PageSource for PoolPlatform {
     fn commit(
@@ -312,6 +340,22 @@ impl PageSource for PoolPlatform {
         };
         self.memory.map(first, count, protection, usage).map_err(|_| NoMemory)?;
         Ok(FreshPages::Zero)
+    }
+
+    fn give_back(&self, runs: &[PageRun]) -> bool {
+        for run in runs {
+            self.last_look.look(run.first, run.count);
+        }
+        for (done, run) in runs.iter().enumerate() {
+            if self.memory.unmap(run.first, run.count).is_err() {
+                // Linux has no room for one more hole between mappings. All or none go.
+                for run in &runs[..done] {
+                    self.commit(run.kind, run.first, run.count).expect("it was unmapped just now");
+                }
+                return false;
+            }
+        }
+        true
     }
 
     fn frame(&self, address: VirtualAddress) -> Option<Pfn> {
@@ -335,6 +379,8 @@ unsafe impl ShardHold for OnlyShard {
 }
 
 impl Platform for PoolPlatform {
+    const CHECKS: Checks = Checks { quarantine: KEPT_BACK, ..Checks::SIZES };
+
     type Hold<'a> = OnlyShard;
 
     fn hold(&self, shards: ShardSet<'_>) -> OnlyShard {
@@ -353,7 +399,8 @@ pub fn pool_window(kind: PoolKind) -> Window {
 }
 
 /// The machine's pool, with the limits of this version of Windows (POOL-223, POOL-224) and this model of the tails of
-/// large blocks (POOL-016). The machine has no page file, so memory is all that can be committed.
+/// large blocks (POOL-016). The machine has no page file, so memory is all that can be committed. Pages are shown to
+/// `last_look` before they are given back.
 ///
 /// # Errors
 /// When Linux refuses the room for the metadata.
@@ -361,6 +408,7 @@ pub fn new_pool(
     memory: &Rc<PhysicalMemory>,
     version: WindowsVersion,
     tail: TailModel,
+    last_look: Rc<dyn LastLook>,
 ) -> Result<Pool<PoolPlatform>, HostError> {
     let pages = memory.size().pages_rounded_up();
     let region = |kind| {
@@ -371,7 +419,7 @@ pub fn new_pool(
     let config = Config { tail, system_space_start: SYSTEM_SPACE_START, ..Config::new(regions) };
     let size = config.metadata_size::<PoolPlatform>().pages_rounded_up().bytes();
     let base = NonNull::new(arena::map_pool_metadata(size)?.0 as *mut u8).expect("the window is not at zero");
-    let platform = PoolPlatform { memory: Rc::clone(memory) };
+    let platform = PoolPlatform { memory: Rc::clone(memory), last_look };
     // SAFETY: 1. the window was mapped just now, zeroed and page aligned, and the guarded copies refuse it to drivers;
     // 2. the regions' pages are mapped writable by `commit`, and nobody but the driver that owns a block uses them.
     Ok(unsafe { Pool::new(platform, config, MetadataReservation { base, size }) })

@@ -4,11 +4,12 @@
 #![forbid(unsafe_code)]
 
 use ntpool_host::layout::{DIRECT_MAP, IMAGES, NONPAGED_POOL, PAGED_POOL};
-use ntpool_host::physical::{self, PhysicalMemory};
+use ntpool_host::physical::{self, LastLook, PhysicalMemory, PoolPlatform};
 use ntpool_host::{arena, guarded, trap};
 use ntpool_memory::{FrameUse, Protection};
-use ntpool_pool::{Claim, Contents, Request, TailModel};
+use ntpool_pool::{Claim, Contents, Place, Pool, Request, TailModel};
 use ntpool_types::{Bytes, PAGE_SIZE, PageCount, Pfn, PoolKind, Tag, VirtualAddress, WindowsVersion};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 fn read(address: VirtualAddress) -> u8 {
@@ -60,7 +61,10 @@ fn frames_have_two_views_and_come_back_zeroed_and_the_pool_lives_on_them() {
     assert!(memory.unmap(page, PageCount(1)).is_err());
 
     // The pool: blocks in the windows of their kinds, limited by three quarters of memory for good.
-    let pool = physical::new_pool(&memory, WindowsVersion::WINDOWS_7, TailModel::Reuse).unwrap();
+    let seen = Rc::new(Seen::default());
+    let pool =
+        physical::new_pool(&memory, WindowsVersion::WINDOWS_7, TailModel::Reuse, Rc::clone(&seen) as _)
+            .unwrap();
     let limits = || PoolKind::ALL.map(|kind| pool.usage(kind).limit);
     assert_eq!(limits(), [PageCount(3072), PageCount(3072), PageCount(4096)]);
     let tag = Tag::from_text(*b"Test");
@@ -100,5 +104,71 @@ fn frames_have_two_views_and_come_back_zeroed_and_the_pool_lives_on_them() {
         pool.free(Claim { address, tag: Some(tag) }).unwrap();
     }
     assert_eq!(limits(), [PageCount(3072), PageCount(3072), PageCount(4096)]);
+    pool.check().unwrap();
+    idle_pages_go_back(&memory, &pool, &seen);
+}
+
+/// What was seen of pages that were given back: where, and their first byte.
+#[derive(Default)]
+struct Seen(RefCell<Vec<(VirtualAddress, u8)>>);
+
+impl LastLook for Seen {
+    fn look(&self, first: VirtualAddress, count: PageCount) {
+        let pages = (0..count.0).map(|page| VirtualAddress(first.0 + PageCount(page).bytes().0));
+        self.0.borrow_mut().extend(pages.map(|page| (page, read(page))));
+    }
+}
+
+fn idle_pages_go_back(memory: &PhysicalMemory, pool: &Pool<PoolPlatform>, seen: &Seen) {
+    let tag = Tag::from_text(*b"Idle");
+    let allocate = |pages: u64, kind| {
+        let size = PageCount(pages).bytes();
+        pool.allocate(Request { size, kind, tag, contents: Contents::Zeroed }).map(|block| block.address)
+    };
+    let free = |address| pool.free(Claim { address, tag: None }).unwrap();
+    let committed = || PoolKind::ALL.map(|kind| pool.usage(kind).committed.0);
+
+    // Idle pages go back: their frames are free, the addresses map nothing, and they were shown before.
+    pool.flush();
+    pool.trim();
+    let all_free = memory.free_pages();
+    seen.0.borrow_mut().clear();
+    let block = allocate(300, PoolKind::NonPaged).unwrap();
+    guarded::write(block, &[0xA7]).unwrap();
+    free(block);
+    assert_eq!(memory.free_pages(), PageCount(all_free.0 - 300), "idle");
+    assert_eq!(pool.trim(), PageCount(300));
+    assert_eq!(memory.free_pages(), all_free);
+    assert!(guarded::read(block, &mut [0]).is_err());
+    assert_eq!(seen.0.borrow().len(), 300);
+    assert_eq!(seen.0.borrow()[0], (block, 0xA7));
+    assert!(matches!(pool.find(block), Place::Freed(_)), "it is known what was there");
+    // What comes back is zero, whoever had the frames.
+    let again = allocate(300, PoolKind::NonPaged).unwrap();
+    assert_eq!(read(again), 0);
+    free(again);
+    pool.trim();
+
+    // A request that needs freed pages and pages that were never used: paged pool has 4096 pages of addresses, and 3796
+    // behind the freed ones.
+    let [_, _, before] = committed();
+    let first = allocate(300, PoolKind::Paged).unwrap();
+    free(first);
+    assert_eq!(committed()[2], before + 300, "idle pages stay until they are needed");
+    let large = allocate(3900, PoolKind::Paged).unwrap();
+    assert_eq!(large, first);
+    assert_eq!([0, 3899].map(|page| read(VirtualAddress(large.0 + page * PAGE_SIZE.0))), [0, 0]);
+
+    // Pages that went back are no part of what is closed and opened.
+    free(large);
+    pool.trim();
+    memory.close_paged_pool().unwrap();
+    assert!(!memory.open_paged_pool_at(large).unwrap(), "nothing is mapped there");
+    let fresh = allocate(300, PoolKind::Paged).unwrap();
+    guarded::write(fresh, &[1]).unwrap();
+    memory.open_paged_pool().unwrap();
+    free(fresh);
+    pool.trim();
+    assert_eq!(memory.free_pages(), all_free);
     pool.check().unwrap();
 }

@@ -117,6 +117,9 @@ rules! {
     PoolOverrun, "pool.overrun", Soft,
         "memory behind a pool block was written",
         "Bytes behind the block's last one, which belong to nobody, had changed when the block was freed or the driver was gone. On Windows such a write hits a header or another block.";
+    PoolWriteAfterFree, "pool.write-after-free", Soft,
+        "a pool block was written after it had been freed",
+        "Bytes of the freed block had changed when its memory was handed out again or given back, or when the driver was gone. Who wrote them is not known, only whose block it was. On Windows such a write hits whoever owns the memory by then.";
     PoolQuotaLeft, "pool.quota-left", Soft,
         "a charge of pool quota was left behind",
         "Quota that a driver charges to a process by itself is returned to that process by the driver.";

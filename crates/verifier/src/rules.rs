@@ -122,6 +122,32 @@ pub const fn overrun(address: VirtualAddress, size: Bytes, found: u64) -> Violat
     }
 }
 
+/// What is made of a block whose bytes changed after it had been freed (VRF-119): `written` is the first that did.
+#[must_use]
+pub const fn write_after_free(address: VirtualAddress, written: VirtualAddress) -> Violation {
+    /// Of a write, by kernel code.
+    const WRITE: u64 = 1;
+    const KERNEL: u64 = 0;
+    Violation {
+        rule: Rule::PoolWriteAfterFree,
+        bug_check: BugCheck::new(
+            BugCheckCode::DRIVER_CAUGHT_MODIFYING_FREED_POOL,
+            [written.0, WRITE, KERNEL, 0],
+        ),
+        subject: address,
+    }
+}
+
+/// The stop for a block that is freed again, where the pool itself knows it no more (POOL-153).
+#[must_use]
+pub const fn double_free(address: VirtualAddress) -> Violation {
+    Violation {
+        rule: Rule::PoolDoubleFree,
+        bug_check: BugCheck::new(BugCheckCode::BAD_POOL_CALLER, [0x7, 0, 0, address.0]),
+        subject: address,
+    }
+}
+
 /// Which frees with another tag than the block's are crimes (CONFLICT POOL-150).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TagPolicy {
@@ -372,5 +398,20 @@ mod tests {
         }
         let stop = wrong_tag(BLOCK, protected, Tag(0)).bug_check;
         assert_eq!(stop, BugCheck::new(BugCheckCode(0xC2), [0xA, BLOCK.0, u64::from(protected.0), 0]));
+    }
+
+    #[test]
+    fn vrf_119_a_freed_block_that_was_written_is_c6_with_the_address_a_write_and_the_kernel() {
+        let written = VirtualAddress(BLOCK.0 + 24);
+        let violation = write_after_free(BLOCK, written);
+        assert_eq!((violation.rule, violation.subject), (Rule::PoolWriteAfterFree, BLOCK));
+        assert_eq!(violation.bug_check, BugCheck::new(BugCheckCode(0xC6), [written.0, 1, 0, 0]));
+    }
+
+    #[test]
+    fn pool_153_a_block_that_only_the_tracker_remembers_is_freed_twice_with_the_same_stop() {
+        let violation = double_free(BLOCK);
+        assert_eq!((violation.rule, violation.subject), (Rule::PoolDoubleFree, BLOCK));
+        assert_eq!(violation.bug_check, BugCheck::new(BugCheckCode(0xC2), [7, 0, 0, BLOCK.0]));
     }
 }

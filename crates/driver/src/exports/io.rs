@@ -54,7 +54,7 @@ pub(super) fn IoCreateDevice(session: &Session, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn IoDeleteDevice(session: &Session, call: &Call<'_>) -> Answer {
-    session.delete_device(call.address(0)?)?;
+    session.delete_device(call, call.address(0)?)?;
     Ok(0)
 }
 

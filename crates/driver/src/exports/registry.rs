@@ -28,7 +28,7 @@ use ntpool_abi::{
 };
 use ntpool_host::guarded;
 use ntpool_machine::{Fault, KeyPath, Root, Value};
-use ntpool_pool::{Contents, Request};
+use ntpool_pool::{Contents, Placement, Request};
 use ntpool_types::{BugCheck, BugCheckCode, Bytes, NtStatus, PoolKind, Rule, Violation, VirtualAddress};
 
 /// Why a query ends before its table does.
@@ -259,7 +259,8 @@ impl Query<'_> {
         let size = Bytes((data.len() as u64).max(1));
         let request =
             Request { size, kind: PoolKind::Paged, tag: STRING_TAG, contents: Contents::Uninitialized };
-        let block = self.session.pool.allocate(request).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
+        let block =
+            self.session.take_block(request, Placement::ANY).map_err(|_| NtStatus::INSUFFICIENT_RESOURCES)?;
         guarded::write(block.address, data)?;
         Ok(block.address)
     }
