@@ -18,15 +18,15 @@ use crate::os::{clock, wait};
 use crate::size::PAGE;
 use crate::tags::{self, TagLine};
 use crate::thread::{self, Hold, Slot};
-use crate::tls;
+use crate::{fatal, tls};
 use core::cell::UnsafeCell;
 use core::num::NonZeroUsize;
 use core::ops::Range;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use ntpool_pool::{
-    Checks, Claim, Config, FreshPages, InternedTag, MetadataReservation, NoMemory, PageRun, PageSource,
-    Placement, Platform, Pool, Quiesced, Region, Request, ShardHandle, ShardHold, ShardSet,
+    Checks, Claim, Config, Corruption, FreshPages, InternedTag, MetadataReservation, NoMemory, PageRun,
+    PageSource, Placement, Platform, Pool, Quiesced, Region, Request, ShardHandle, ShardHold, ShardSet,
 };
 use ntpool_types::{Bytes, PAGE_SIZE, PageCount, Pfn, PoolKind, Tag, Violation, VirtualAddress};
 
@@ -350,7 +350,8 @@ impl PageSource for Process {
 const BATCH: usize = 64;
 
 impl Platform for Process {
-    const CHECKS: Checks = Checks::NONE;
+    const CHECKS: Checks = if cfg!(feature = "checked") { Checks::ALL } else { Checks::NONE };
+    const COUNTS: bool = !cfg!(feature = "uncounted");
 
     type Hold<'a> = Held;
 
@@ -369,6 +370,10 @@ impl Platform for Process {
 
     fn milliseconds(&self) -> Option<u64> {
         Some(clock::milliseconds())
+    }
+
+    fn found(&self, corruption: &Corruption) {
+        fatal::corruption(corruption);
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::lines::Lines;
 use crate::os::process;
 use core::fmt::{self, Write};
+use ntpool_pool::{Corruption, Damage};
 use ntpool_types::Violation;
 
 /// Stops the process because of a free of something that is no live block.
@@ -18,6 +19,20 @@ pub(crate) fn bad_free(address: *mut u8, violation: Violation) -> ! {
 #[cold]
 pub(crate) fn bad_address(function: &str, address: *mut u8) -> ! {
     stop(format_args!("{function}({address:p}): no live block begins at this address"))
+}
+
+/// Stops the process because of a write that a checked pool found.
+#[cold]
+pub(crate) fn corruption(corruption: &Corruption) -> ! {
+    let Corruption { damage, block, size, address, .. } = corruption;
+    match damage {
+        Damage::Overrun => stop(format_args!(
+            "{address}: written to, behind the end of the block at {block} with {size}; found when it was freed"
+        )),
+        Damage::WriteAfterFree => stop(format_args!(
+            "{address}: written to after the block at {block} had been freed; found when it was to be handed out again"
+        )),
+    }
 }
 
 /// Stops the process because a thread that is within the pool has come in again.

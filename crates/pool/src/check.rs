@@ -166,9 +166,8 @@ impl Checker<'_> {
     /// Marks a kept block: it is a block, of this bin, not live, and met once.
     fn mark(&self, entry: Entry, bin: Option<usize>) -> Result<(), Inconsistency> {
         let address = entry.address();
-        let spot = self.pages.locate(address).zip(self.pages.block_beginning_at(address));
-        let fits = spot.is_some_and(|(at, spot)| {
-            let of_bin = |bin| at.arena * self.classes.count() + spot.class == bin;
+        let fits = self.pages.block_beginning_at(address).is_some_and(|(arena, spot)| {
+            let of_bin = |bin| arena * self.classes.count() + spot.class == bin;
             spot.slot as u64 == entry.slot && bin.is_none_or(of_bin)
         });
         demand(fits, Invariant::BlockSets, address)?;

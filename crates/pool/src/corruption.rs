@@ -28,7 +28,8 @@ pub struct Corruption {
 
 impl Corruption {
     /// The bug check that Windows would make of it: bytes behind a block are BAD_POOL_HEADER with 0x21 (POOL-160), a
-    /// freed block that has changed is BAD_POOL_HEADER's neighbour for pools that verify.
+    /// freed block that has changed is DRIVER_CAUGHT_MODIFYING_FREED_POOL with what was written, and 1 for a write
+    /// (VRF-119).
     #[must_use]
     pub fn bug_check(&self) -> BugCheck {
         let parameters = [self.block.0, self.size.0, self.found];
@@ -37,10 +38,9 @@ impl Corruption {
                 let [block, size, found] = parameters;
                 BugCheck::new(BugCheckCode::BAD_POOL_HEADER, [0x21, block, size, found])
             }
-            Damage::WriteAfterFree => BugCheck::new(
-                BugCheckCode::SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION,
-                [self.block.0, self.address.0, self.size.0, 0x32],
-            ),
+            Damage::WriteAfterFree => {
+                BugCheck::new(BugCheckCode::DRIVER_CAUGHT_MODIFYING_FREED_POOL, [self.address.0, 1, 0, 0])
+            }
         }
     }
 }

@@ -654,7 +654,7 @@ fn what_a_shard_loses_hides_nothing_else_that_is_wrong() {
     world.check();
     // In the magazine, and live.
     let spot = world.pool.pages.block_beginning_at(block.address).expect("it is a block");
-    slot::begin(world.pool.pages.slot(spot.slot), 1);
+    slot::begin(world.pool.pages.slot(spot.1.slot), 1);
     let broken = Inconsistency { invariant: Invariant::BlockSets, address: block.address };
     assert_eq!(world.pool.check(), Err(broken));
 }

@@ -181,6 +181,7 @@ impl Pages {
             pages.spans[pages.count] = span;
             pages.count += 1;
         }
+        assert!(pages.spans[0].first == 0, "the first span's pages are the first");
         pages
     }
 
@@ -203,9 +204,13 @@ impl Pages {
         })
     }
 
-    /// The block that begins at an address, by what its page's descriptor says; whether it is live, its slot tells.
-    pub(crate) fn block_beginning_at(&self, address: VirtualAddress) -> Option<Spot> {
-        self.spans().iter().find_map(|span| self.block_of(self.classes, span, address).ok())?
+    /// The block that begins at an address, by what its page's descriptor says, and its arena; whether it is live, its
+    /// slot tells.
+    pub(crate) fn block_beginning_at(&self, address: VirtualAddress) -> Option<(usize, Spot)> {
+        self.spans().iter().enumerate().find_map(|(arena, span)| {
+            let spot = self.block_of(self.classes, span, address).ok()?;
+            Some(spot.map(|spot| (arena, spot)))
+        })?
     }
 
     /// The same for an address of the first span, which is all that a process's pool has.
@@ -215,7 +220,12 @@ impl Pages {
         classes: &'static Classes,
         address: VirtualAddress,
     ) -> Result<Option<Spot>, Elsewhere> {
-        self.block_of(classes, &self.spans[0], address)
+        let span = &self.spans[0];
+        let offset = address.0.wrapping_sub(span.base.0);
+        if offset >= span.bytes {
+            return Err(Elsewhere);
+        }
+        Ok(self.block_at(classes, 0, offset))
     }
 
     #[inline(always)]
@@ -229,11 +239,18 @@ impl Pages {
         if offset >= span.bytes {
             return Err(Elsewhere);
         }
-        let index = span.first.wrapping_add((offset / PAGE as u64) as usize);
-        // SAFETY: 1. a span has a cut for each of its pages, from `first` on.
+        Ok(self.block_at(classes, span.first, offset))
+    }
+
+    /// The block that begins at an offset into the span whose first page's number is `first`; the offset is inside.
+    #[inline(always)]
+    fn block_at(&self, classes: &Classes, first: usize, offset: u64) -> Option<Spot> {
+        let index = first.wrapping_add((offset / PAGE as u64) as usize);
+        // SAFETY: 1. a span has a cut for each of its pages, from `first` on, and both callers have looked that the offset
+        // is below the span's bytes.
         let cut = unsafe { self.cuts.at_unchecked(index) };
         let cut = Cut::from_word(cut.load(Ordering::Relaxed));
-        Ok(cut.block_beginning_at(classes, offset as usize % PAGE))
+        cut.block_beginning_at(classes, offset as usize % PAGE)
     }
 
     /// The descriptors of an arena's pages.

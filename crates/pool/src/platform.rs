@@ -100,6 +100,10 @@ pub trait Platform: PageSource {
     /// What is checked.
     const CHECKS: Checks = Checks::SIZES;
 
+    /// Whether allocations are counted by tag. Without, a tag's counters stay as they are and the clock is never looked
+    /// at: for measuring what counting costs.
+    const COUNTS: bool = true;
+
     /// The witness of exclusive use; dropping it ends the use.
     type Hold<'a>: ShardHold
     where

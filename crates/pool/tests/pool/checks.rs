@@ -155,8 +155,11 @@ fn stale_writes<R: Rules>() {
             assert_eq!(corruption.address, offset(block.address, distance & !7), "the word that was written");
             let bytes = corruption.found.to_le_bytes();
             assert_eq!(bytes[(distance % 8) as usize], 0x11);
-            let bug_check = corruption.bug_check();
-            assert_eq!(bug_check.code, BugCheckCode::SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION);
+            let expected = BugCheck::new(
+                BugCheckCode::DRIVER_CAUGHT_MODIFYING_FREED_POOL,
+                [corruption.address.0, 1, 0, 0],
+            );
+            assert_eq!(corruption.bug_check(), expected);
         }
         // Beyond the first KiB nobody looks.
         let (_, found) = write_after_free(&world, kind, 9000, 1024);
