@@ -15,6 +15,7 @@
 
 use crate::geometry::{Granule, PAGE};
 use core::ops::RangeInclusive;
+use ntpool_types::PageCount;
 
 /// The largest size that magazines keep.
 pub(crate) const CACHED: usize = 262_144;
@@ -24,6 +25,18 @@ pub(crate) const HUGE_KEPT: usize = 2;
 
 /// The bytes of those that are kept so. What is huge for its alignment alone is not.
 pub(crate) const KEPT: RangeInclusive<u64> = CACHED as u64 + 1..=1 << 20;
+
+/// The bytes of the largest block that the shards of a kind of pool keep.
+///
+/// What one shard keeps another may want: above 64 KiB a block is kept only where one for each shard is a small part of all
+/// the pages that there may be.
+pub(crate) fn largest_kept(limit: PageCount, shards: usize) -> u64 {
+    let share = limit.bytes().0 / 32 / shards.max(1) as u64;
+    share.clamp(ALWAYS_KEPT, *KEPT.end())
+}
+
+/// Blocks up to this are kept in any pool.
+const ALWAYS_KEPT: u64 = 65_536;
 
 /// Where large blocks end: at multiples of this, so that what they leave of a page is the size of a class.
 pub(crate) const QUANTUM: usize = 512;

@@ -10,7 +10,7 @@ mod request;
 mod upkeep;
 
 use crate::central::Central;
-use crate::class::Classes;
+use crate::class::{self, Classes};
 use crate::contents::BlockMemory;
 use crate::large;
 use crate::layout::Parts;
@@ -43,6 +43,8 @@ pub struct Pool<P: Platform> {
     /// The arena of each kind on each node; [`ARENA_LIMIT`] where there is none.
     arenas: [[u8; NodeNumber::LIMIT]; 3],
     outside: Outside,
+    /// The bytes of the largest block of each kind that shards keep.
+    largest_kept: [u64; 3],
     snapshot: Snapshot,
     /// Whether a shard was ever abandoned: then some blocks may be in no place.
     lossy: AtomicBool,
@@ -107,6 +109,7 @@ impl<P: Platform> Pool<P> {
             nodes: config.nodes,
             arenas,
             outside,
+            largest_kept: config.regions.map(|region| class::largest_kept(region.limit, config.shards)),
             snapshot,
             lossy: AtomicBool::new(false),
             counting: Lock::new(()),

@@ -67,9 +67,15 @@ impl<P: Platform> Pool<P> {
     #[inline(never)]
     pub(super) fn overflow(&self, shard: ShardHandle, bin: usize, entry: Entry) -> bool {
         let shard = self.shards.held(shard);
-        if bin % Self::CLASSES.count() == Self::CLASSES.huge() {
+        let class = bin % Self::CLASSES.count();
+        let bytes = match Self::CLASSES.size(class) as u64 {
+            0 => self.bytes_of_huge(bin, entry),
+            bytes => bytes,
+        };
+        let is_kept = bytes <= self.largest_kept(bin);
+        if class == Self::CLASSES.huge() || !is_kept {
             let mut leaving = Some(entry);
-            if KEPT.contains(&self.bytes_of_huge(bin, entry)) {
+            if is_kept && KEPT.contains(&bytes) {
                 leaving = shard.keep(bin, entry, Self::CLASSES);
             }
             if leaving.is_some() {

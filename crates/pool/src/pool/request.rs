@@ -89,10 +89,14 @@ impl<P: Platform> Pool<P> {
         size: u64,
         alignment: usize,
     ) -> Option<Entry> {
-        if class == Self::CLASSES.huge() {
+        let bytes = match Self::CLASSES.size(class) as u64 {
+            0 => large::huge_bytes(size.max(1))?,
+            bytes => bytes,
+        };
+        let is_kept = bytes <= self.largest_kept(bin);
+        if class == Self::CLASSES.huge() || !is_kept {
             let pages = u32::try_from(alignment.div_ceil(PAGE)).ok()?;
-            let bytes = large::huge_bytes(size.max(1))?;
-            if KEPT.contains(&bytes) && pages <= 1 {
+            if is_kept && KEPT.contains(&bytes) && pages <= 1 {
                 let fits = |entry| self.bytes_of_huge(bin, entry) == bytes;
                 if let Some(kept) = shard.take_kept(bin, Self::CLASSES, fits) {
                     return Some(kept);
@@ -114,6 +118,11 @@ impl<P: Platform> Pool<P> {
         });
         refill.ok()?;
         shard.pop(bin)
+    }
+
+    /// The bytes of the largest block of a bin's kind that shards keep.
+    pub(super) fn largest_kept(&self, bin: usize) -> u64 {
+        self.largest_kept[self.pages.span(bin / Self::CLASSES.count()).kind.index()]
     }
 
     /// What a pool that checks does before it hands a block out.

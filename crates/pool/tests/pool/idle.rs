@@ -29,7 +29,7 @@ fn freed_blocks_are_kept_ready_until_they_are_flushed() {
 
 #[test]
 fn huge_blocks_up_to_a_mebibyte_are_kept_for_requests_of_exactly_their_size() {
-    let world = World::new(Options { capacity: 2000, limit: 2000, ..Options::default() });
+    let world = World::new(Options { capacity: 9000, limit: 9000, ..Options::default() });
     let kind = PoolKind::NonPaged;
     let sizes = [300_000, 1 << 20];
     let kept = sizes.map(|size| world.allocate(kind, size));
@@ -55,8 +55,26 @@ fn huge_blocks_up_to_a_mebibyte_are_kept_for_requests_of_exactly_their_size() {
 }
 
 #[test]
+fn where_the_shards_could_keep_much_of_what_there_is_no_block_above_64_kib_is_kept() {
+    for (shards, kept) in [(1, 24), (2, 12), (3, 0)] {
+        // A 32nd of what there is, 24 pages, is for all shards.
+        let world = World::new(Options { capacity: 1000, limit: 24 * 32, shards, ..Options::default() });
+        for pages in [12, 24, 25] {
+            for kind in PoolKind::ALL {
+                let block = world.allocate(kind, pages * 4096);
+                world.free(block.address).expect("it is live");
+                let expected = if pages <= kept.max(16) { pages } else { 0 };
+                assert_eq!(world.in_use(kind), expected, "{pages} pages, {shards} shards");
+                assert_eq!(world.in_use_flushed(kind), 0);
+                world.check();
+            }
+        }
+    }
+}
+
+#[test]
 fn kept_huge_blocks_that_nobody_asks_for_go_home() {
-    let world = World::new(Options { capacity: 2000, limit: 2000, ..Options::default() });
+    let world = World::new(Options { capacity: 9000, limit: 9000, ..Options::default() });
     let in_use = || world.in_use(PoolKind::NonPaged);
     pass(&world, 100);
     let others = in_use();
