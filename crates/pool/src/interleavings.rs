@@ -23,18 +23,25 @@
 //! | first use of a tag and snapshot | [`who_walks_over_the_tags_meets_no_index_without_its_tag`] |
 //! | exit and adopt: the shard as it is | [`what_an_ending_thread_leaves_in_its_shard_the_next_one_finds`] |
 //! | exit and adopt: the shard retired | [`what_an_ending_thread_hands_home_is_found_once_and_its_shard_empty`] |
+//! | lookaside: push and pop | [`what_is_pushed_while_another_pops_is_handed_out_once`] |
+//! | lookaside: pop and pop | [`two_that_pop_at_once_get_an_entry_each`] |
+//! | lookaside: push and push | [`two_that_push_at_once_take_a_slot_each`] |
+//! | lookaside: a pop that a pop and a push of the same slot overtake | [`a_pop_notices_that_a_slot_went_and_came_back_meanwhile`] |
+//! | lookaside: what lies in an entry | [`what_was_written_to_an_entry_before_its_push_is_seen_after_its_pop`] |
 //!
 //! A fork is no protocol of atomics: the copy has one thread, and what it can see of another one is which steps that one
 //! has taken. The module `forks` makes it before each step, with processes.
 
 use crate::class::Classes;
 use crate::geometry::Granule;
+use crate::lookaside::{Lookaside, Storage};
 use crate::metadata::Tally;
 use crate::metadata::tests::fresh;
 use crate::shard::{Entry, Plan, Shards};
 use crate::slot;
 use crate::sync::{AtomicU16, AtomicU64, Lock, Ordering};
 use crate::tag_table::{TagIndex, TagTable};
+use core::ptr::{self, NonNull};
 use loom::sync::Arc;
 use loom::thread;
 use ntpool_types::{PoolKind, Tag, VirtualAddress};
@@ -265,5 +272,123 @@ fn what_an_ending_thread_hands_home_is_found_once_and_its_shard_empty() {
             all.extend(pool.0.shard(number).entries(0));
         }
         assert_eq!(all, [block(1), block(2)]);
+    });
+}
+
+/// A lookaside list of two slots, whose entries are numbers from 1.
+struct List(Lookaside<2>);
+
+impl List {
+    fn of(numbers: &[usize]) -> Arc<List> {
+        let list = List(Lookaside::new());
+        numbers.iter().for_each(|&number| assert!(list.push(number)));
+        Arc::new(list)
+    }
+
+    fn push(&self, number: usize) -> bool {
+        let entry = NonNull::new(ptr::without_provenance_mut(number)).expect("numbers are from 1");
+        let Ok(refused) = self.0.push(entry);
+        refused.is_none()
+    }
+
+    fn pop(&self) -> Option<usize> {
+        let Ok(entry) = self.0.pop();
+        entry.map(|entry| entry.as_ptr().addr())
+    }
+
+    /// What is left, from the top; the list is empty then, and has both its slots.
+    fn drain(&self) -> Vec<usize> {
+        let left = core::iter::from_fn(|| self.pop()).collect();
+        assert_eq!(self.0.idle(), Ok(0));
+        assert_eq!([11, 12, 13].map(|number| self.push(number)), [true, true, false]);
+        assert_eq!([(); 3].map(|()| self.pop()), [Some(12), Some(11), None]);
+        left
+    }
+}
+
+/// All the numbers, sorted.
+fn sorted(numbers: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let mut numbers = Vec::from_iter(numbers);
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn what_is_pushed_while_another_pops_is_handed_out_once() {
+    loom::model(|| {
+        let list = List::of(&[1]);
+        let other = {
+            let list = list.clone();
+            thread::spawn(move || [list.pop(), list.pop()])
+        };
+        assert!(list.push(2));
+        let popped = other.join().expect("it ends");
+        assert!(popped[0].is_some(), "one was there all the time");
+        assert_eq!(sorted(popped.into_iter().flatten().chain(list.drain())), [1, 2]);
+    });
+}
+
+#[test]
+fn two_that_pop_at_once_get_an_entry_each() {
+    loom::model(|| {
+        let list = List::of(&[1, 2]);
+        let other = {
+            let list = list.clone();
+            thread::spawn(move || list.pop())
+        };
+        let popped = [list.pop(), other.join().expect("it ends")];
+        assert_eq!(sorted(popped.into_iter().flatten()), [1, 2]);
+        assert!(list.drain().is_empty());
+    });
+}
+
+#[test]
+fn two_that_push_at_once_take_a_slot_each() {
+    loom::model(|| {
+        let list = List::of(&[]);
+        let other = {
+            let list = list.clone();
+            thread::spawn(move || list.push(1))
+        };
+        assert!(list.push(2));
+        assert!(other.join().expect("it ends"));
+        assert_eq!(sorted(list.drain()), [1, 2]);
+    });
+}
+
+#[test]
+fn a_pop_notices_that_a_slot_went_and_came_back_meanwhile() {
+    loom::model(|| {
+        let list = List::of(&[1]);
+        let other = {
+            let list = list.clone();
+            thread::spawn(move || list.pop())
+        };
+        // The slot that the other one looks at goes to the free chain, where another one follows it, and comes back.
+        let mine = list.pop();
+        assert!(mine.is_none_or(|number| list.push(number)));
+        let others = other.join().expect("it ends");
+        assert_eq!(sorted(others.into_iter().chain(list.drain())), [1]);
+    });
+}
+
+#[test]
+fn what_was_written_to_an_entry_before_its_push_is_seen_after_its_pop() {
+    loom::model(|| {
+        let list = List::of(&[]);
+        let contents = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+        let other = {
+            let (list, contents) = (list.clone(), contents.clone());
+            thread::spawn(move || {
+                while let Some(number) = list.pop() {
+                    assert_eq!(contents[number - 1].load(Ordering::Relaxed), number as u64, "entry {number}");
+                }
+            })
+        };
+        for number in [1, 2] {
+            contents[number - 1].store(number as u64, Ordering::Relaxed);
+            assert!(list.push(number));
+        }
+        other.join().expect("it ends");
     });
 }

@@ -26,9 +26,9 @@ mod stack;
 #[cfg(test)]
 mod tests;
 
+use crate::sync::{AtomicU16, AtomicU32, Ordering, atomics, const_unless_modelled};
 use core::convert::Infallible;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use stack::Stack;
 
 /// The idle entries that a new list may hold, and that a list may always hold (LOOK-020: our choice, after a debugger's
@@ -226,14 +226,16 @@ pub struct Lookaside<const CAPACITY: usize> {
 }
 
 impl<const CAPACITY: usize> Lookaside<CAPACITY> {
-    /// An empty list.
-    #[must_use]
-    pub const fn new() -> Lookaside<CAPACITY> {
-        Lookaside {
-            idle: Stack::new(),
-            depth: AtomicU16::new(Self::bounded(INITIAL_DEPTH)),
-            counts: [const { AtomicU32::new(0) }; 4],
-            remembered: [const { AtomicU32::new(0) }; 2],
+    const_unless_modelled! {
+        /// An empty list; a `static` may be one.
+        #[must_use]
+        pub const fn new() -> Lookaside<CAPACITY> {
+            Lookaside {
+                idle: Stack::new(),
+                depth: AtomicU16::new(Self::bounded(INITIAL_DEPTH)),
+                counts: atomics!(AtomicU32::new(0)),
+                remembered: atomics!(AtomicU32::new(0)),
+            }
         }
     }
 

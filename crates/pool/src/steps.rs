@@ -41,13 +41,13 @@ pub(crate) fn of<R>(f: impl FnOnce() -> R) -> (u64, R) {
 }
 
 macro_rules! counted {
-    ($($name:ident of $type:ty;)*) => {
+    ($($name:ident $(<$target:ident>)? of $type:ty;)*) => {
         $(
             #[repr(transparent)]
             #[derive(Debug, Default)]
-            pub(crate) struct $name(atomic::$name);
+            pub(crate) struct $name $(<$target>)? (atomic::$name $(<$target>)?);
 
-            impl $name {
+            impl $(<$target>)? $name $(<$target>)? {
                 #[inline(always)]
                 pub(crate) fn load(&self, order: Ordering) -> $type {
                     step();
@@ -70,6 +70,7 @@ counted! {
     AtomicU16 of u16;
     AtomicU32 of u32;
     AtomicU64 of u64;
+    AtomicPtr<T> of *mut T;
 }
 
 impl AtomicBool {
@@ -90,6 +91,10 @@ impl AtomicBool {
 }
 
 impl AtomicU16 {
+    pub(crate) const fn new(value: u16) -> AtomicU16 {
+        AtomicU16(atomic::AtomicU16::new(value))
+    }
+
     pub(crate) fn fetch_and(&self, value: u16, order: Ordering) -> u16 {
         step();
         self.0.fetch_and(value, order)
@@ -100,9 +105,34 @@ impl AtomicU32 {
     pub(crate) const fn new(value: u32) -> AtomicU32 {
         AtomicU32(atomic::AtomicU32::new(value))
     }
+
+    pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
+        step();
+        self.0.swap(value, order)
+    }
+
+    pub(crate) fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
+        step();
+        self.0.fetch_add(value, order)
+    }
 }
 
 impl AtomicU64 {
+    pub(crate) const fn new(value: u64) -> AtomicU64 {
+        AtomicU64(atomic::AtomicU64::new(value))
+    }
+
+    pub(crate) fn compare_exchange_weak(
+        &self,
+        current: u64,
+        new: u64,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<u64, u64> {
+        step();
+        self.0.compare_exchange_weak(current, new, success, failure)
+    }
+
     pub(crate) fn swap(&self, value: u64, order: Ordering) -> u64 {
         step();
         self.0.swap(value, order)
@@ -111,5 +141,11 @@ impl AtomicU64 {
     pub(crate) fn fetch_max(&self, value: u64, order: Ordering) -> u64 {
         step();
         self.0.fetch_max(value, order)
+    }
+}
+
+impl<T> AtomicPtr<T> {
+    pub(crate) const fn new(value: *mut T) -> AtomicPtr<T> {
+        AtomicPtr(atomic::AtomicPtr::new(value))
     }
 }

@@ -8,16 +8,47 @@
 #![expect(unsafe_code, reason = "a lock gives out unique references to what it guards")]
 
 #[cfg(all(test, not(loom)))]
-pub(crate) use crate::steps::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
+pub(crate) use crate::steps::{AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 #[cfg(all(test, not(loom)))]
 pub(crate) use core::sync::atomic::Ordering;
 #[cfg(not(any(test, loom)))]
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+pub(crate) use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
+};
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+pub(crate) use loom::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
+};
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
+
+/// A constructor that is `const`, but for a model checker: its atomics are known to each execution anew, so that none can
+/// be a constant.
+#[cfg(not(loom))]
+macro_rules! const_unless_modelled {
+    ($($function:tt)*) => { $($function)* };
+}
+#[cfg(loom)]
+macro_rules! const_unless_modelled {
+    ($(#[$attribute:meta])* $visibility:vis const $($function:tt)*) => { $(#[$attribute])* $visibility $($function)* };
+}
+pub(crate) use const_unless_modelled;
+
+/// An array of atomics that begin with the same value, for such a constructor.
+#[cfg(not(loom))]
+macro_rules! atomics {
+    ($new:expr) => {
+        [const { $new }; _]
+    };
+}
+#[cfg(loom)]
+macro_rules! atomics {
+    ($new:expr) => {
+        core::array::from_fn(|_| $new)
+    };
+}
+pub(crate) use atomics;
 
 /// A spin lock.
 pub(crate) struct Lock<T> {

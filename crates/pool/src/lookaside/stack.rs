@@ -8,8 +8,8 @@
 //! - Every slot is in one of the chains, or belongs to the one thread that is moving it.
 //! - A slot's address is written only by the thread that the slot belongs to, before it is put in the used chain.
 
+use crate::sync::{AtomicPtr, AtomicU16, AtomicU64, Ordering, atomics, const_unless_modelled};
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicU16, AtomicU64, Ordering};
 
 /// A stack of up to `CAPACITY` addresses.
 #[derive(Debug)]
@@ -41,20 +41,22 @@ impl Head {
 }
 
 impl<const CAPACITY: usize> Stack<CAPACITY> {
-    pub(super) const fn new() -> Stack<CAPACITY> {
-        assert!(CAPACITY > 0 && CAPACITY <= super::DEPTH_LIMIT as usize, "no list is that deep");
-        let mut next = [const { AtomicU16::new(0) }; CAPACITY];
-        let mut slot = 1;
-        while slot < CAPACITY {
-            next[slot] = AtomicU16::new(slot as u16);
-            slot += 1;
-        }
-        let all = Head { first: CAPACITY as u16, length: CAPACITY as u16, sequence: 0 };
-        Stack {
-            used: AtomicU64::new(0),
-            free: AtomicU64::new(all.pack()),
-            next,
-            entries: [const { AtomicPtr::new(ptr::null_mut()) }; CAPACITY],
+    const_unless_modelled! {
+        pub(super) const fn new() -> Stack<CAPACITY> {
+            assert!(CAPACITY > 0 && CAPACITY <= super::DEPTH_LIMIT as usize, "no list is that deep");
+            let mut next: [AtomicU16; CAPACITY] = atomics!(AtomicU16::new(0));
+            let mut slot = 1;
+            while slot < CAPACITY {
+                next[slot] = AtomicU16::new(slot as u16);
+                slot += 1;
+            }
+            let all = Head { first: CAPACITY as u16, length: CAPACITY as u16, sequence: 0 };
+            Stack {
+                used: AtomicU64::new(0),
+                free: AtomicU64::new(all.pack()),
+                next,
+                entries: atomics!(AtomicPtr::new(ptr::null_mut())),
+            }
         }
     }
 
