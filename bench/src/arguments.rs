@@ -38,7 +38,8 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME=PATH[,VARIABLE=VALUE]...")]
     pub peer: Vec<ExtraPeer>,
 
-    /// This library as ours, instead of building the project's.
+    /// This library as ours, instead of building the project's. What needs other builds of ours is left out: `counted/` and
+    /// `checked/`.
     #[arg(long, value_name = "PATH")]
     pub ours: Option<PathBuf>,
 

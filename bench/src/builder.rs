@@ -25,20 +25,22 @@ struct Order<'a> {
     profile: &'a str,
     package: &'a str,
     feature: Option<&'a str>,
+    /// What its C and C++ are compiled with, besides.
+    flags: &'a str,
 }
 
 /// The programs that run the workloads.
 pub fn program(package: &str) -> Result<PathBuf, Error> {
     let manifest = bench().join("Cargo.toml");
-    let order = Order { manifest, profile: "measured", package, feature: None };
+    let order = Order { manifest, profile: "measured", package, feature: None, flags: "" };
     let way_out = "the messages above say why".to_owned();
     order.build(|artifact| artifact.executable.clone())?.ok_or(Error::Build { what: package.into(), way_out })
 }
 
 /// A peer's library, under a name of its own: two may come from one package.
-pub fn peer(name: &str, package: &str, feature: Option<&str>) -> Result<PathBuf, Error> {
+pub fn peer(name: &str, package: &str, feature: Option<&str>, flags: &str) -> Result<PathBuf, Error> {
     let manifest = bench().join("Cargo.toml");
-    let order = Order { manifest, profile: "measured", package, feature };
+    let order = Order { manifest, profile: "measured", package, feature, flags };
     let way_out = format!(
         "it needs a compiler for C and C++ (apt-get install gcc g++); or give a library with --peer {name}=PATH, or choose \
          others with --peers"
@@ -50,10 +52,10 @@ pub fn peer(name: &str, package: &str, feature: Option<&str>) -> Result<PathBuf,
     Ok(copy)
 }
 
-/// The project's own library.
-pub fn ours() -> Result<PathBuf, Error> {
+/// The project's own library as it is shipped, or as a feature makes it.
+pub fn ours(feature: Option<&str>) -> Result<PathBuf, Error> {
     let manifest = project().join("Cargo.toml");
-    let order = Order { manifest, profile: "release", package: "ntpool-malloc", feature: None };
+    let order = Order { manifest, profile: "malloc", package: "ntpool-malloc", feature, flags: "" };
     let way_out = "the messages above say why; another library may be given with --ours PATH".to_owned();
     let missing = Error::Build { what: "the project's library".into(), way_out };
     order.build(|artifact| artifact.library())?.ok_or(missing)
@@ -98,6 +100,12 @@ impl Message {
 }
 
 impl Order<'_> {
+    /// Where cargo builds by itself.
+    fn target(&self) -> PathBuf {
+        let beside = || self.manifest.with_file_name("target");
+        env::var_os("CARGO_TARGET_DIR").map_or_else(beside, PathBuf::from)
+    }
+
     /// Builds the package; gives the file that `choose` finds among its artifacts, or none when it did not build.
     fn build(&self, choose: impl Fn(&Message) -> Option<PathBuf>) -> Result<Option<PathBuf>, Error> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
@@ -111,10 +119,12 @@ impl Order<'_> {
             // What the makers of an allocator's own library say, and crates leave out: no assertions, and threads' storage
             // that is found with a move instead of a call. Without the two, snmalloc takes twice the time for a pair.
             let given = env::var(flags).unwrap_or_default();
-            command.env(flags, format!("{given} -DNDEBUG -ftls-model=initial-exec"));
+            command.env(flags, format!("{given} -DNDEBUG -ftls-model=initial-exec {}", self.flags));
         }
         if let Some(feature) = self.feature {
-            command.args(["--features", feature]);
+            // A folder of its own: libraries of one package have one name, whatever their features, and this one must not
+            // take the place of one that is about to be measured.
+            command.args(["--features", feature]).arg("--target-dir").arg(self.target().join(feature));
         }
         let output = process::visible(&mut command)?;
         Ok(output.and_then(|messages| find(&messages, self.package, choose)))

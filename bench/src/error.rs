@@ -65,6 +65,8 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The standard output can't be written to.
+    Output(io::Error),
     /// A file that was saved can't be understood.
     Results {
         /// Which.
@@ -103,6 +105,7 @@ impl fmt::Display for Error {
             ),
             Error::Start { program, source } => write!(f, "{program} can't be started: {source}"),
             Error::File { path, source } => write!(f, "{}: {source}", path.display()),
+            Error::Output(source) => write!(f, "the standard output can't be written to: {source}"),
             Error::Results { path, source } => {
                 write!(f, "{} is not a file of --save: {source}", path.display())
             }
@@ -118,7 +121,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Start { source, .. } | Error::File { source, .. } => Some(source),
+            Error::Start { source, .. } | Error::File { source, .. } | Error::Output(source) => Some(source),
             Error::Results { source, .. } => Some(source),
             _ => None,
         }

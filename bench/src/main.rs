@@ -25,9 +25,11 @@ use arguments::Arguments;
 use clap::Parser;
 use error::Error;
 use measure::Progress;
-use ntpool_bench_workloads::catalogue::{self, NO_STD};
+use ntpool_bench_workloads::catalogue;
 use results::{Part, Results};
+use std::fmt::Write as _;
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -47,41 +49,51 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Error> {
     if arguments.list {
-        list();
-        return Ok(());
+        return print(&list());
     }
     let results = match &arguments.load {
         Some(path) => load(path)?,
         None => measure(arguments)?,
     };
-    print!("{}", table::tables(&results));
+    print(&table::tables(&results))?;
     if arguments.page {
         write_page(arguments, &results)?;
     }
     Ok(())
 }
 
-fn list() {
-    println!("peers: {}", peers::names().join(" "));
-    println!("workloads:");
-    for name in catalogue::malloc() {
-        println!("  {name}");
+/// Writes to the standard output; who closed it has read enough.
+fn print(text: &str) -> Result<(), Error> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(source)),
+        _ => Ok(()),
     }
-    for name in catalogue::no_std() {
-        println!("  {NO_STD}{name}");
+}
+
+/// The names of peers and workloads.
+fn list() -> String {
+    let mut text = format!("peers: {}\n", peers::names().join(" "));
+    for (title, names) in
+        [("workloads", catalogue::all()), ("workloads for --extra", catalogue::malloc_extra())]
+    {
+        let _ = writeln!(text, "{title}:");
+        for name in names {
+            let _ = writeln!(text, "  {name}");
+        }
     }
-    println!("workloads for --extra:");
-    for name in catalogue::malloc_extra() {
-        println!("  {name}");
-    }
+    text
 }
 
 /// The workloads that are asked for.
 fn workloads(arguments: &Arguments) -> Result<Vec<String>, Error> {
-    let malloc = if arguments.no_std { Vec::new() } else { catalogue::malloc() };
-    let no_std = catalogue::no_std().into_iter().map(|name| format!("{NO_STD}{name}"));
-    let mut names: Vec<String> =
-        malloc.into_iter().chain(no_std).filter(|name| arguments.workloads.is_match(name)).collect();
+    let wanted = |name: &String| {
+        let part = Part::of(name);
+        // A library that is given can't be built again in another way.
+        let possible = arguments.ours.is_none() || !matches!(part, Part::Counted | Part::Checked);
+        arguments.workloads.is_match(name) && possible && (part == Part::NoStd || !arguments.no_std)
+    };
+    let mut names: Vec<String> = catalogue::all().into_iter().filter(wanted).collect();
     names.extend(arguments.extra.iter().cloned());
     if names.is_empty() {
         return Err(Error::NothingToRun(arguments.workloads.to_string()));
@@ -91,11 +103,16 @@ fn workloads(arguments: &Arguments) -> Result<Vec<String>, Error> {
 
 fn measure(arguments: &Arguments) -> Result<Results, Error> {
     let workloads = workloads(arguments)?;
+    subject::check_names(arguments)?;
     let mut runnables = Vec::new();
-    if workloads.iter().any(|name| Part::of(name) == Part::Malloc) {
-        runnables.extend(subject::malloc(arguments)?);
+    let (no_std, malloc): (Vec<Part>, Vec<Part>) = Part::ALL
+        .into_iter()
+        .filter(|&part| workloads.iter().any(|name| Part::of(name) == part))
+        .partition(|&part| part == Part::NoStd);
+    if !malloc.is_empty() {
+        runnables.extend(subject::malloc(arguments, &malloc)?);
     }
-    if workloads.iter().any(|name| Part::of(name) == Part::NoStd) {
+    if !no_std.is_empty() {
         runnables.extend(subject::no_std(arguments)?);
     }
     let mut results = Results {

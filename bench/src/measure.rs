@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::process;
-use crate::results::{Part, Results};
+use crate::results::{Part, Results, Role};
 use crate::subject::Runnable;
 use ntpool_bench_workloads::catalogue;
 use serde::Deserialize;
@@ -34,8 +34,11 @@ pub fn round(
     for (place, workload) in workloads.iter().enumerate() {
         progress.workload(round, workload);
         let part = Part::of(workload);
-        let subjects: Vec<&Runnable> =
-            runnables.iter().filter(|runnable| runnable.subject.part == part).collect();
+        let runs = |runnable: &&Runnable| {
+            let subject = &runnable.subject;
+            subject.part == part && (subject.role == Role::Ours || !catalogue::is_ours_alone(workload))
+        };
+        let subjects: Vec<&Runnable> = runnables.iter().filter(runs).collect();
         for turn in order(round, place, subjects.len()) {
             let subject = &subjects[turn].subject.name;
             let failed = |how| Error::Run { subject: subject.clone(), workload: workload.clone(), how };
@@ -49,10 +52,13 @@ pub fn round(
     Ok(())
 }
 
-/// What a workload printed, if it is all there.
+/// What a workload printed, if it is all there; its part is added to the names of the figures.
 fn lines(workload: &str, output: &str) -> Result<Vec<Line>, String> {
     let parsed = output.lines().map(serde_json::from_str).collect::<Result<Vec<Line>, _>>();
-    let lines = parsed.map_err(|error| format!("it printed something else: {error}"))?;
+    let mut lines = parsed.map_err(|error| format!("it printed something else: {error}"))?;
+    for line in &mut lines {
+        line.figure.insert_str(0, Part::of(workload).prefix());
+    }
     let missing = catalogue::figures(workload)
         .into_iter()
         .find(|figure| !lines.iter().any(|line| line.figure == figure.name));
@@ -142,7 +148,10 @@ mod tests {
             Err("it did not print mem-threads/kern/after-exit".into())
         );
         assert!(lines("pair/malloc/64", "Segmentation fault").is_err());
-        let whole = r#"{"figure":"no-std/pair/malloc/64","unit":"ns","value":3.5}"#;
-        assert_eq!(lines("no-std/pair/malloc/64", whole).map(|lines| lines[0].value), Ok(3.5));
+        let whole = r#"{"figure":"pair/malloc/64","unit":"ns","value":3.5}"#;
+        for workload in ["pair/malloc/64", "checked/pair/malloc/64", "no-std/pair/malloc/64"] {
+            let figure = lines(workload, whole).map(|lines| (lines[0].figure.clone(), lines[0].value));
+            assert_eq!(figure, Ok((workload.into(), 3.5)));
+        }
     }
 }

@@ -42,7 +42,7 @@ pub fn section(results: &Results, chart: &str) -> String {
         "![ntpool and other allocators, workload by workload, as ratios to the best]({chart})\n"
     );
     goals(&mut text, results);
-    for part in [Part::Malloc, Part::NoStd] {
+    for part in Part::ALL {
         figures(&mut text, results, part);
     }
     versions(&mut text, results);
@@ -79,11 +79,24 @@ fn figures(text: &mut String, results: &Results, part: Part) {
     if figures.peek().is_none() {
         return;
     }
-    let title = match part {
-        Part::Malloc => "Figures: malloc of a process",
-        Part::NoStd => "Figures: heap of a kernel, single-threaded",
+    let (title, about) = match part {
+        Part::Malloc => ("malloc of a process", "The best peer is in bold."),
+        Part::Counted => (
+            "counting by tag",
+            "Our library as it is, and one that counts nothing (the feature `uncounted`), as malloc of a process.",
+        ),
+        Part::Checked => (
+            "allocators that check",
+            "Our library with all of its checks (the feature `checked`), and hardened allocators, as malloc of a process.\nThe \
+             best peer is in bold.",
+        ),
+        Part::NoStd => (
+            "heap of a kernel, single-threaded",
+            "The best peer is in bold. `live-tags` gives each block one of 300 tags at random; the peers, which have no \
+             tags, run the\nlive set. `paged-` is paged pool, which the peers do not have either.",
+        ),
     };
-    let _ = write!(text, "### {title}\n\nThe best peer is in bold.\n\n| workload | unit |");
+    let _ = write!(text, "### Figures: {title}\n\n{about}\n\n| workload | unit |");
     let mut rule = String::from("|---|---|");
     for subject in results.subjects_of(part) {
         let _ = write!(text, " {} |", escaped(&subject.name));
@@ -105,13 +118,18 @@ fn figures(text: &mut String, results: &Results, part: Part) {
 
 fn versions(text: &mut String, results: &Results) {
     let _ = writeln!(text, "### Versions\n");
-    for part in [Part::Malloc, Part::NoStd] {
+    for part in Part::ALL {
         let named = |subject: &crate::results::Subject| {
             format!("{}: {}", escaped(&subject.name), escaped(&subject.version))
         };
         let versions: Vec<String> = results.subjects_of(part).map(named).collect();
         if !versions.is_empty() {
-            let what = if part == Part::Malloc { "As malloc" } else { "As a kernel's heap" };
+            let what = match part {
+                Part::Malloc => "As malloc",
+                Part::Counted => "For what counting costs",
+                Part::Checked => "For what checking costs",
+                Part::NoStd => "As a kernel's heap",
+            };
             let _ = writeln!(text, "- {what}. {}.", versions.join("; "));
         }
     }

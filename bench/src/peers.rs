@@ -7,7 +7,7 @@ pub enum Source {
     CLibrary,
     /// A library of the distribution, found where the dynamic linker looks.
     Installed {
-        /// The file.
+        /// The file; its whole path when the linker does not look there.
         file: &'static str,
         /// The Debian package that has it.
         package: &'static str,
@@ -18,6 +18,8 @@ pub enum Source {
         package: &'static str,
         /// A feature of it.
         feature: Option<&'static str>,
+        /// What the allocator's own sources are compiled with, besides.
+        flags: &'static str,
         /// The crate that brings the allocator.
         brings: &'static str,
         /// What that is in turn.
@@ -50,6 +52,7 @@ pub const MALLOC: [Peer; 7] = [
         source: Source::Crate {
             package: "ntpool-bench-peer-mimalloc",
             feature: None,
+            flags: "",
             brings: "libmimalloc-sys",
             note: "mimalloc 3.3.2",
         },
@@ -59,6 +62,7 @@ pub const MALLOC: [Peer; 7] = [
         source: Source::Crate {
             package: "ntpool-bench-peer-mimalloc",
             feature: Some("version-2"),
+            flags: "",
             brings: "libmimalloc-sys",
             note: "mimalloc 2.3.2",
         },
@@ -68,6 +72,7 @@ pub const MALLOC: [Peer; 7] = [
         source: Source::Crate {
             package: "ntpool-bench-peer-snmalloc",
             feature: None,
+            flags: "",
             brings: "snmalloc-sys",
             note: "snmalloc 0.7",
         },
@@ -77,11 +82,40 @@ pub const MALLOC: [Peer; 7] = [
         source: Source::Crate {
             package: "ntpool-bench-peer-rpmalloc",
             feature: None,
+            flags: "",
             brings: "rpmalloc-sys",
             note: "rpmalloc 1.4",
         },
     },
 ];
+
+/// The peers that check, as ours does when it is built with `checked`; they are compared with that only.
+pub const CHECKED: [Peer; 2] = [
+    Peer {
+        name: SNMALLOC_CHECKS,
+        source: Source::Crate {
+            package: "ntpool-bench-peer-snmalloc",
+            feature: Some("checks"),
+            // The crate's own feature sets this only when it builds with cmake.
+            flags: "-DSNMALLOC_CHECK_CLIENT",
+            brings: "snmalloc-sys",
+            note: "snmalloc 0.7 with its checks",
+        },
+    },
+    Peer {
+        name: SCUDO,
+        source: Source::Installed {
+            file: "/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.scudo_standalone-x86_64.so",
+            package: "libclang-rt-19-dev",
+        },
+    },
+];
+
+/// snmalloc with its checks.
+pub const SNMALLOC_CHECKS: &str = "snmalloc-checks";
+
+/// LLVM's hardened allocator.
+pub const SCUDO: &str = "scudo";
 
 /// The peers that serve as a kernel's heap; each is a crate of its name.
 pub const NO_STD: [&str; 3] = ["talc", "rlsf", "good_memory_allocator"];
@@ -89,12 +123,15 @@ pub const NO_STD: [&str; 3] = ["talc", "rlsf", "good_memory_allocator"];
 /// The name of ours, in both parts.
 pub const OURS: &str = "ntpool";
 
+/// The name of ours without its counters by tag, which is compared with ours only.
+pub const UNCOUNTED: &str = "ntpool-uncounted";
+
 /// The yardstick's name.
 pub const FLOOR: &str = "floor";
 
 /// The names of all peers.
 pub fn names() -> Vec<&'static str> {
-    MALLOC.iter().map(|peer| peer.name).chain(NO_STD).collect()
+    MALLOC.iter().chain(&CHECKED).map(|peer| peer.name).chain(NO_STD).collect()
 }
 
 /// The benchmark's own lock file, which has the versions of the crates.
@@ -113,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_crate_that_is_measured_is_in_the_lock_file() {
-        for peer in MALLOC {
+        for peer in MALLOC.iter().chain(&CHECKED) {
             if let Source::Crate { brings, .. } = peer.source {
                 assert!(locked_version(brings).is_some(), "{brings}");
             }
@@ -135,7 +172,7 @@ mod tests {
     #[test]
     fn no_two_peers_have_one_name() {
         let mut names = names();
-        names.extend([OURS, FLOOR]);
+        names.extend([OURS, UNCOUNTED, FLOOR]);
         let count = names.len();
         names.sort_unstable();
         names.dedup();

@@ -1,24 +1,42 @@
 //! What was measured, as it is kept in a file: every run, who was measured, where and when.
 
-use ntpool_bench_workloads::catalogue::NO_STD;
+use ntpool_bench_workloads::catalogue::{CHECKED, COUNTED, NO_STD};
 use ntpool_bench_workloads::report::Unit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The two parts of the benchmark, each with peers of its own.
+/// The parts of the benchmark, each with peers of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// The C allocation functions of a process.
     Malloc,
+    /// The same functions of ours, with its counters by tag and without.
+    Counted,
+    /// The same functions of allocators that check.
+    Checked,
     /// The heap of a kernel.
     NoStd,
 }
 
 impl Part {
+    /// All parts, in the order of the tables.
+    pub const ALL: [Part; 4] = [Part::Malloc, Part::Counted, Part::Checked, Part::NoStd];
+
     /// The part that a workload or a figure belongs to.
     pub fn of(name: &str) -> Part {
-        if name.starts_with(NO_STD) { Part::NoStd } else { Part::Malloc }
+        let named = |part: &Part| !part.prefix().is_empty() && name.starts_with(part.prefix());
+        Part::ALL.into_iter().find(named).unwrap_or(Part::Malloc)
+    }
+
+    /// What the names of its workloads and figures begin with, which the programs that run them do not know.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Part::Malloc => "",
+            Part::Counted => COUNTED,
+            Part::Checked => CHECKED,
+            Part::NoStd => NO_STD,
+        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! The allocators of a run: chosen, found or built, and looked at before anything is timed.
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, ExtraPeer};
 use crate::builder;
 use crate::error::Error;
 use crate::machine;
 use crate::peers::{self, Peer, Source};
 use crate::process;
 use crate::results::{Part, Role, Subject};
-use ntpool_bench_workloads::catalogue::NO_STD;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +35,7 @@ impl Runnable {
         if self.subject.part == Part::NoStd {
             command.arg(&self.subject.name);
         }
-        command.arg(workload.strip_prefix(NO_STD).unwrap_or(workload));
+        command.arg(workload.strip_prefix(self.subject.part.prefix()).unwrap_or(workload));
         command
     }
 
@@ -58,9 +57,9 @@ impl Runnable {
     }
 }
 
-/// Finds or builds everything that serves as a process's malloc: ours, the peers, the yardstick.
-pub fn malloc(arguments: &Arguments) -> Result<Vec<Runnable>, Error> {
-    check_names(arguments)?;
+/// Finds or builds everything that serves as a process's malloc, for the parts that are wanted: ours, the peers, the
+/// yardstick.
+pub fn malloc(arguments: &Arguments, parts: &[Part]) -> Result<Vec<Runnable>, Error> {
     // A path that is wrong is told before minutes go into building.
     for path in arguments.ours.iter().chain(arguments.peer.iter().map(|extra| &extra.path)) {
         canonical(path)?;
@@ -68,36 +67,54 @@ pub fn malloc(arguments: &Arguments) -> Result<Vec<Runnable>, Error> {
     eprintln!("building the workloads");
     let program = builder::program("ntpool-bench-workloads")?;
     let mut runnables = Vec::new();
-    let mut add = |name: &str, version: String, role, library: Option<PathBuf>, environment| {
-        let subject = Subject { name: name.into(), version, part: Part::Malloc, role };
+    let mut add = |part, name: &str, version: String, role, library: Option<PathBuf>, environment| {
+        let subject = Subject { name: name.into(), version, part, role };
         runnables.push(Runnable { subject, program: program.clone(), library, environment });
     };
 
-    let (library, version) = match &arguments.ours {
-        Some(path) => (canonical(path)?, format!("the library {}", file_name(path))),
-        None => {
-            eprintln!("building ours");
-            (canonical(&builder::ours()?)?, machine::own_version())
+    if parts.contains(&Part::Malloc) || parts.contains(&Part::Counted) {
+        let (library, version) = match &arguments.ours {
+            Some(path) => (canonical(path)?, format!("the library {}", file_name(path))),
+            None => ours(None)?,
+        };
+        for part in [Part::Malloc, Part::Counted].into_iter().filter(|part| parts.contains(part)) {
+            add(part, peers::OURS, version.clone(), Role::Ours, Some(library.clone()), Vec::new());
         }
-    };
-    add(peers::OURS, version, Role::Ours, Some(library), Vec::new());
-    for peer in peers::MALLOC {
-        let named = |name: &String| name == peer.name;
-        let replaced = arguments.peer.iter().any(|extra| extra.name == peer.name);
-        if replaced || !arguments.peers.as_ref().is_none_or(|names| names.iter().any(named)) {
-            continue;
+    }
+    if parts.contains(&Part::Counted) {
+        let (library, version) = ours(Some("uncounted"))?;
+        add(Part::Counted, peers::UNCOUNTED, version, Role::Yardstick, Some(library), Vec::new());
+    }
+    if parts.contains(&Part::Checked) {
+        let (library, version) = ours(Some("checked"))?;
+        add(Part::Checked, peers::OURS, version, Role::Ours, Some(library), Vec::new());
+    }
+    for (part, known) in [(Part::Malloc, &peers::MALLOC[..]), (Part::Checked, &peers::CHECKED)] {
+        for peer in known.iter().filter(|peer| parts.contains(&part) && is_chosen(arguments, peer.name)) {
+            match arguments.peer.iter().find(|extra| extra.name == peer.name) {
+                Some(extra) => {
+                    let (library, version) = given(extra)?;
+                    add(part, peer.name, version, Role::Peer, Some(library), extra.environment.clone());
+                }
+                None => {
+                    let (library, version) = obtain(*peer)?;
+                    add(part, peer.name, version, Role::Peer, library, Vec::new());
+                }
+            }
         }
-        let (library, version) = obtain(peer)?;
-        add(peer.name, version, Role::Peer, library, Vec::new());
     }
-    for extra in &arguments.peer {
-        let library = canonical(&extra.path)?;
-        let version = format!("the library {}", file_name(&extra.path));
-        add(&extra.name, version, Role::Peer, Some(library), extra.environment.clone());
-    }
-    if arguments.floor {
-        let library = canonical(&builder::floor(&program)?)?;
-        add(peers::FLOOR, "bench/floor".into(), Role::Yardstick, Some(library), Vec::new());
+    if parts.contains(&Part::Malloc) {
+        let known = |extra: &&ExtraPeer| {
+            peers::MALLOC.iter().chain(&peers::CHECKED).any(|peer| peer.name == extra.name)
+        };
+        for extra in arguments.peer.iter().filter(|extra| !known(extra)) {
+            let (library, version) = given(extra)?;
+            add(Part::Malloc, &extra.name, version, Role::Peer, Some(library), extra.environment.clone());
+        }
+        if arguments.floor {
+            let library = canonical(&builder::floor(&program)?)?;
+            add(Part::Malloc, peers::FLOOR, "bench/floor".into(), Role::Yardstick, Some(library), Vec::new());
+        }
     }
     for runnable in &runnables {
         runnable.check_origin()?;
@@ -105,9 +122,26 @@ pub fn malloc(arguments: &Arguments) -> Result<Vec<Runnable>, Error> {
     Ok(runnables)
 }
 
+/// Our library as it is shipped, or as a feature makes it, and its version.
+fn ours(feature: Option<&str>) -> Result<(PathBuf, String), Error> {
+    let with = feature.map(|feature| format!(", feature {feature}")).unwrap_or_default();
+    eprintln!("building ours{with}");
+    Ok((canonical(&builder::ours(feature)?)?, machine::own_version() + &with))
+}
+
+/// The library that the command line names, and what is known of it.
+fn given(extra: &ExtraPeer) -> Result<(PathBuf, String), Error> {
+    Ok((canonical(&extra.path)?, format!("the library {}", file_name(&extra.path))))
+}
+
+/// Whether a peer is to run: one that the command line gives a library for always is.
+fn is_chosen(arguments: &Arguments, peer: &str) -> bool {
+    arguments.peers.as_ref().is_none_or(|names| names.iter().any(|name| name == peer))
+        || arguments.peer.iter().any(|extra| extra.name == peer)
+}
+
 /// Builds everything that serves as a kernel's heap.
 pub fn no_std(arguments: &Arguments) -> Result<Vec<Runnable>, Error> {
-    check_names(arguments)?;
     eprintln!("building the kernel heaps");
     let program = builder::program("ntpool-bench-no-std")?;
     let runnable = |name: &str, version, role| Runnable {
@@ -125,7 +159,8 @@ pub fn no_std(arguments: &Arguments) -> Result<Vec<Runnable>, Error> {
     Ok([ours].into_iter().chain(peers).collect())
 }
 
-fn check_names(arguments: &Arguments) -> Result<(), Error> {
+/// Checks the names of peers on the command line.
+pub fn check_names(arguments: &Arguments) -> Result<(), Error> {
     let known = peers::names();
     for name in arguments.peers.iter().flatten() {
         let extra = arguments.peer.iter().any(|extra| extra.name == *name);
@@ -151,9 +186,9 @@ fn obtain(peer: Peer) -> Result<(Option<PathBuf>, String), Error> {
                 .map_or_else(|| file_name(&library), |version| format!("{package} {version}"));
             Ok((Some(library), version))
         }
-        Source::Crate { package, feature, brings, note } => {
+        Source::Crate { package, feature, flags, brings, note } => {
             eprintln!("building {}", peer.name);
-            let library = canonical(&builder::peer(peer.name, package, feature)?)?;
+            let library = canonical(&builder::peer(peer.name, package, feature, flags)?)?;
             let version = peers::locked_version(brings).unwrap_or_default();
             Ok((Some(library), format!("{note}, {brings} {version}")))
         }

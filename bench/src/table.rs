@@ -7,7 +7,7 @@ use std::fmt::Write;
 /// All tables: the figures of each part that was measured, and the goals.
 pub fn tables(results: &Results) -> String {
     let mut text = String::new();
-    for part in [Part::Malloc, Part::NoStd] {
+    for part in Part::ALL {
         figures(&mut text, results, part);
     }
     goals(&mut text, results);
@@ -59,7 +59,7 @@ fn goals(text: &mut String, results: &Results) {
         };
         let _ = writeln!(
             text,
-            "{:41} {:26} {:28} {}{parts}",
+            "{:46} {:33} {:38} {}{parts}",
             goal.name,
             goal.to_string(),
             outcome.shown,

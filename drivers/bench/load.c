@@ -72,6 +72,21 @@ static NTSTATUS NOINLINE Pair(POOL_FLAGS Flags, SIZE_T Size, ULONG64 Count)
     return STATUS_SUCCESS;
 }
 
+static NTSTATUS NOINLINE ChargedPair(SIZE_T Size, ULONG64 Count)
+{
+    const POOL_TYPE Type = (POOL_TYPE)(NonPagedPoolNx | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE);
+
+    while (Count-- != 0) {
+        PVOID Block = ExAllocatePoolWithQuotaTag(Type, Size, TAG);
+
+        if (Block == NULL) {
+            return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        ExFreePool(Block);
+    }
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS NOINLINE DeepPair(ULONG Depth, SIZE_T Size, ULONG64 Count)
 {
     NTSTATUS Status;
@@ -126,6 +141,12 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     } else if (TakeWord(&Name, "uninitialized")) {
         Size = TakeNumber(&Name);
         Status = Pair(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, Size, TakeNumber(&Name));
+    } else if (TakeWord(&Name, "paged")) {
+        Size = TakeNumber(&Name);
+        Status = Pair(POOL_FLAG_PAGED, Size, TakeNumber(&Name));
+    } else if (TakeWord(&Name, "charged")) {
+        Size = TakeNumber(&Name);
+        Status = ChargedPair(Size, TakeNumber(&Name));
     } else if (TakeWord(&Name, "deep")) {
         Size = TakeNumber(&Name);
         Status = DeepPair(DEPTH - 1, Size, TakeNumber(&Name));

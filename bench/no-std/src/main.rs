@@ -10,7 +10,7 @@ mod ours;
 mod peers;
 
 use ntpool_bench_workloads::burst::{self, Order};
-use ntpool_bench_workloads::catalogue::NO_STD;
+use ntpool_bench_workloads::catalogue::PAGED;
 use ntpool_bench_workloads::clock::timed;
 use ntpool_bench_workloads::heap::{Contents, Heap};
 use ntpool_bench_workloads::live::Live;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let done = match heap.as_str() {
-        "ntpool" => run(ours::ours(), workload),
+        "ntpool" => run_ours(workload),
         "talc" => run(peers::talc(), workload),
         "rlsf" => run(peers::rlsf(), workload),
         "good_memory_allocator" => run(peers::good_memory_allocator(), workload),
@@ -39,24 +39,42 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Runs a workload over the pool: some ask for what only that has.
+fn run_ours(workload: &str) -> Option<()> {
+    if let Some(name) = workload.strip_prefix(PAGED) {
+        run_as(workload, ours::paged(), name)
+    } else if workload.starts_with(TAGS) {
+        run(ours::tagged(), workload)
+    } else {
+        run(ours::ours(), workload)
+    }
+}
+
+/// What the names of live sets with many tags begin with; a heap without tags runs the live set.
+const TAGS: &str = "live-tags/";
+
 /// Runs a workload; none when there is no such one.
 fn run(heap: impl Heap, workload: &str) -> Option<()> {
-    let name = format!("{NO_STD}{workload}");
+    run_as(workload, heap, workload)
+}
+
+/// The same, with another name for its figures.
+fn run_as(name: &str, heap: impl Heap, workload: &str) -> Option<()> {
     let parts: Vec<&str> = workload.split('/').collect();
     match parts[..] {
         ["pair", contents, size] => {
             let (contents, size) = (Contents::named(contents)?, Size::new(size.parse().ok()?));
-            emit(&name, Unit::Nanoseconds, timed(pair::body(heap, contents, size)));
+            emit(name, Unit::Nanoseconds, timed(pair::body(heap, contents, size)));
         }
-        ["live", contents, sizes, count] => {
+        ["live" | "live-tags", contents, sizes, count] => {
             let (contents, sizes) = (Contents::named(contents)?, Sizes::named(sizes)?);
             let count = count.strip_suffix('k')?.parse::<usize>().ok()? * 1000;
             let mut live = Live::new(heap, contents, sizes, count, 1);
-            emit(&name, Unit::Nanoseconds, timed(|iterations| live.replace(iterations)));
+            emit(name, Unit::Nanoseconds, timed(|iterations| live.replace(iterations)));
         }
         ["burst", contents, sizes, order] => {
             let (contents, sizes) = (Contents::named(contents)?, Sizes::named(sizes)?);
-            burst::run(&name, &heap, contents, sizes, Order::named(order)?);
+            burst::run(name, &heap, contents, sizes, Order::named(order)?);
         }
         _ => return None,
     }

@@ -1,6 +1,7 @@
 //! The pool in an arena: everything here that knows the pool.
 //!
-//! The arena holds the metadata and, behind it, the regions; all of it is nonpaged but a page of each of the other kinds.
+//! The arena holds the metadata and, behind it, the regions: nonpaged and paged pool of the same size, and a page of the
+//! third kind.
 //! One shard behind a spin lock, as the peers have one: in a kernel the hold raises the IRQL instead and each processor has
 //! its shard. Every block has a tag, and a free gets only the address.
 #![expect(unsafe_code, reason = "promises the pool its memory, and turns addresses into pointers")]
@@ -8,41 +9,100 @@
 use crate::arena::{LENGTH, arena};
 use ntpool_bench_workloads::heap::{Contents, Fresh, Heap, Held};
 use ntpool_bench_workloads::memory::Zeroed;
+use ntpool_bench_workloads::rng::Rng;
 use ntpool_bench_workloads::sizes::Size;
 use ntpool_pool::{
     Checks, Config, Contents as PoolContents, FreshPages, InternedTag, MetadataReservation, NoMemory,
     PageRun, PageSource, Platform, Pool, Region, ShardHandle, ShardHold, ShardSet,
 };
 use ntpool_types::{PAGE_SIZE, PageCount, Pfn, PoolKind, SYSTEM_SPACE_START, Tag, VirtualAddress};
+use std::cell::Cell;
 use std::hint::{black_box, spin_loop};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const TAG: Tag = Tag::from_text(*b"Heap");
 
-/// The pool as a heap.
-pub struct Ours(Pool<ArenaPlatform>, InternedTag);
+/// The pool as a heap, whose blocks have tags from `T`.
+pub struct Ours<T>(Pool<ArenaPlatform>, T);
+
+/// Where a block's tag comes from.
+trait Tags {
+    /// The next block's.
+    fn next(&self) -> InternedTag;
+}
+
+/// All blocks have one.
+impl Tags for InternedTag {
+    #[inline(always)]
+    fn next(&self) -> InternedTag {
+        *self
+    }
+}
+
+/// How many tags the blocks of a heap with many have: about as many as a busy system shows.
+const MANY: usize = 300;
+
+/// One of many for each block, at random. Drawing it is timed too.
+pub struct Drawn(Box<[InternedTag; MANY]>, Cell<Rng>);
+
+impl Tags for Drawn {
+    #[inline(always)]
+    fn next(&self) -> InternedTag {
+        let mut rng = self.1.get();
+        let place = rng.below(MANY as u32);
+        self.1.set(rng);
+        self.0[place as usize]
+    }
+}
+
+/// Nonpaged pool under one tag.
+pub fn ours() -> Ours<InternedTag> {
+    of_kind(PoolKind::NonPaged)
+}
+
+/// Paged pool under one tag.
+pub fn paged() -> Ours<InternedTag> {
+    of_kind(PoolKind::Paged)
+}
+
+fn of_kind(kind: PoolKind) -> Ours<InternedTag> {
+    let mut pool = pool();
+    let tag = pool.intern_first(kind, TAG);
+    Ours(pool, tag)
+}
+
+/// Nonpaged pool under many tags.
+pub fn tagged() -> Ours<Drawn> {
+    let mut pool = pool();
+    let tags = std::array::from_fn(|number| {
+        let [low, high] = (number as u16).to_le_bytes();
+        pool.intern_first(
+            PoolKind::NonPaged,
+            Tag::from_text([b'H', b'0' + high, b'0' + low / 16, b'0' + low % 16]),
+        )
+    });
+    Ours(pool, Drawn(Box::new(tags), Cell::new(Rng::new(3))))
+}
 
 /// Makes a pool that fills the arena.
-pub fn ours() -> Ours {
+fn pool() -> Pool<ArenaPlatform> {
     let first = NonNull::from(arena()).cast::<u8>();
     let start = first.as_ptr().expose_provenance() as u64;
     // What the regions leave of the arena must hold the metadata, whose size grows with them.
-    let config = (1..LENGTH as u64 / PAGE_SIZE.0)
+    let config = (1..LENGTH as u64 / PAGE_SIZE.0 / 2)
         .rev()
-        .step_by(256)
+        .step_by(128)
         .map(|pages| layout(VirtualAddress(start), pages))
         .find(|config| config.regions[0].base.0 >= start + config.metadata_size::<ArenaPlatform>().0)
         .expect("the arena is large enough for a pool");
     let metadata = MetadataReservation { base: first, size: config.metadata_size::<ArenaPlatform>() };
     // SAFETY: 1. the arena is zero, page aligned and the pool's alone, and the regions begin behind the metadata;
     // 2. it is writable and exposed.
-    let mut pool = unsafe { Pool::new(ArenaPlatform(AtomicBool::new(false)), config, metadata) };
-    let tag = pool.intern_first(PoolKind::ALL[0], TAG);
-    Ours(pool, tag)
+    unsafe { Pool::new(ArenaPlatform(AtomicBool::new(false)), config, metadata) }
 }
 
-/// A layout with so many pages of the first kind at the arena's end, the other kinds' before them.
+/// A layout at the arena's end with so many pages of nonpaged pool and as many of paged pool.
 fn layout(start: VirtualAddress, pages: u64) -> Config {
     let end = start.0 + LENGTH as u64;
     let region = |base: u64, pages: u64| Region {
@@ -50,9 +110,10 @@ fn layout(start: VirtualAddress, pages: u64) -> Config {
         capacity: PageCount(pages),
         limit: PageCount(pages),
     };
-    let mut base = end - (pages + PoolKind::ALL.len() as u64 - 1) * PAGE_SIZE.0;
+    let pages_of = |kind| if matches!(kind, PoolKind::NonPaged | PoolKind::Paged) { pages } else { 1 };
+    let mut base = end - PoolKind::ALL.map(pages_of).iter().sum::<u64>() * PAGE_SIZE.0;
     let regions = PoolKind::ALL.map(|kind| {
-        let pages = if kind.index() == 0 { pages } else { 1 };
+        let pages = pages_of(kind);
         let region = region(base, pages);
         base += pages * PAGE_SIZE.0;
         region
@@ -138,7 +199,7 @@ unsafe impl Held for PoolBlock {
 }
 
 // SAFETY: what the pool promises of its blocks.
-unsafe impl Heap for Ours {
+unsafe impl<T: Tags> Heap for Ours<T> {
     type Block = PoolBlock;
 
     #[inline(always)]
@@ -147,8 +208,8 @@ unsafe impl Heap for Ours {
             Contents::Any => PoolContents::Uninitialized,
             Contents::Zero => PoolContents::Zeroed,
         };
-        let pointer =
-            self.0.allocate_interned(size.bytes(), self.1, contents).map_or(null_mut(), NonNull::as_ptr);
+        let pointer = self.0.allocate_interned(size.bytes(), self.1.next(), contents);
+        let pointer = pointer.map_or(null_mut(), NonNull::as_ptr);
         // SAFETY: the block is fresh and of that size.
         unsafe { Fresh::new(black_box(PoolBlock(pointer)), size) }
     }

@@ -11,8 +11,14 @@ pub struct Figure {
     pub unit: Unit,
 }
 
-/// What comes before the name of a workload of the second part, where the names of both parts meet.
+/// What comes before the name of a workload of the kernel heaps, where the names of all parts meet.
 pub const NO_STD: &str = "no-std/";
+
+/// The same for what is run under our library with its counters by tag, and without.
+pub const COUNTED: &str = "counted/";
+
+/// The same for what is run under libraries that check.
+pub const CHECKED: &str = "checked/";
 
 const PAIR_SIZES: [u32; 10] = [16, 64, 256, 1024, 2048, 4096, 16_384, 65_536, 131_072, 1_048_576];
 const CONTENTS: [&str; 2] = ["malloc", "calloc"];
@@ -93,6 +99,37 @@ pub fn malloc_extra() -> Vec<String> {
     names
 }
 
+/// The workloads that tell what counting by tag costs.
+#[must_use]
+pub fn counted() -> Vec<String> {
+    ["pair/malloc/64", "live/malloc/kern/10k", "live/malloc/kern/100k"].map(String::from).into()
+}
+
+/// The workloads of the allocators that check.
+#[must_use]
+pub fn checked() -> Vec<String> {
+    counted()
+}
+
+/// The workloads of all parts but the extra ones, by the names that they have where the parts meet.
+#[must_use]
+pub fn all() -> Vec<String> {
+    let parts = [("", malloc()), (COUNTED, counted()), (CHECKED, checked()), (NO_STD, no_std())];
+    let named = |(prefix, names): (&'static str, Vec<String>)| {
+        names.into_iter().map(move |name| format!("{prefix}{name}"))
+    };
+    parts.into_iter().flat_map(named).collect()
+}
+
+/// Whether a workload, by its name where the parts meet, asks for what no peer has: then only ours runs it.
+#[must_use]
+pub fn is_ours_alone(workload: &str) -> bool {
+    workload.strip_prefix(NO_STD).is_some_and(|name| name.starts_with(PAGED))
+}
+
+/// What the names of workloads of paged pool begin with.
+pub const PAGED: &str = "paged-";
+
 /// The workloads of the heaps for kernels, all on one thread.
 #[must_use]
 pub fn no_std() -> Vec<String> {
@@ -113,6 +150,11 @@ pub fn no_std() -> Vec<String> {
         names.push(format!("burst/malloc/kern/{order}"));
     }
     names.push("burst/calloc/kern/rand".into());
+    for count in ["10k", "100k"] {
+        names.push(format!("live-tags/malloc/kern/{count}"));
+    }
+    names.push(format!("{PAGED}pair/malloc/64"));
+    names.push(format!("{PAGED}live/malloc/kern/10k"));
     names
 }
 
@@ -121,7 +163,8 @@ pub fn no_std() -> Vec<String> {
 pub fn figures(workload: &str) -> Vec<Figure> {
     use Unit::{Mebibytes, Microseconds, Nanoseconds, Percent, Ratio};
     let figure = |part: &str, unit| Figure { name: format!("{workload}{part}"), unit };
-    let head = workload.strip_prefix(NO_STD).unwrap_or(workload).split('/').next().unwrap_or_default();
+    let prefix = [NO_STD, COUNTED, CHECKED].into_iter().find(|prefix| workload.starts_with(prefix));
+    let head = workload[prefix.map_or(0, str::len)..].split('/').next().unwrap_or_default();
     match head {
         "burst" => ["", "/alloc", "/free", "/cold"].map(|part| figure(part, Nanoseconds)).into(),
         "lat" => {
@@ -154,8 +197,7 @@ mod tests {
 
     #[test]
     fn no_figure_has_the_name_of_another() {
-        let no_std = no_std().into_iter().map(|name| format!("{NO_STD}{name}"));
-        let workloads: Vec<String> = malloc().into_iter().chain(malloc_extra()).chain(no_std).collect();
+        let workloads: Vec<String> = all().into_iter().chain(malloc_extra()).collect();
         let names: Vec<String> =
             workloads.iter().flat_map(|name| figures(name)).map(|figure| figure.name).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());

@@ -21,6 +21,11 @@
 //! # Forking
 //! See `gate`.
 //!
+//! # Other builds
+//! With the feature `checked` every block is looked at: the process ends at the free of a block that was written behind, and
+//! when a freed block that was written to is about to be handed out again. The feature `uncounted` leaves the counters by tag
+//! away, to measure what they cost; `NTPOOL_TAGS` has nothing to tell then.
+//!
 //! # Deliberately absent
 //! - `mallopt`, `mallinfo` and the hooks of old: the C library's own stay and speak of its own heap.
 //! - C++'s `operator new`: it calls `malloc`, so its blocks bear the tag of the C++ library.

@@ -157,11 +157,13 @@ struct Step {
 }
 
 /// Counts are such that a run takes some tenths of a second, many times what a run of nothing varies by.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 11] = [
     Step { name: "import call: read the IRQL", order: "call-0", count: 10_000_000 },
     Step { name: "pool pair, 64 bytes", order: "pair-64", count: 1_000_000 },
     Step { name: "pool pair, 64 bytes, eight frames deeper", order: "deep-64", count: 300_000 },
     Step { name: "pool pair, 64 bytes, filled with rubbish", order: "uninitialized-64", count: 1_000_000 },
+    Step { name: "pool pair, 64 bytes, charged, with rubbish", order: "charged-64", count: 1_000_000 },
+    Step { name: "pool pair, 64 bytes of paged pool", order: "paged-64", count: 1_000_000 },
     Step { name: "pool pair, 4096 bytes", order: "pair-4096", count: 1_000_000 },
     Step { name: "pool pair, 64 KiB", order: "pair-65536", count: 100_000 },
     Step { name: "emulated: read of cr8", order: "level-0", count: 200_000 },

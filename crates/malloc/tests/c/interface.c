@@ -641,6 +641,23 @@ static void free_inside(void)
     free(block + 16);
 }
 
+static void write_behind(void)
+{
+    volatile char *block = malloc(100);
+    block[100] ^= 1;
+    free((void *)block);
+}
+
+static void write_after_free(void)
+{
+    volatile char *block = malloc(100);
+    free((void *)block);
+    block[40] ^= 1;
+    /* It is kept back for a while, and then handed out as chance has it. */
+    for (int turn = 0; turn < 100000; turn++)
+        free(malloc(100));
+}
+
 static void free_foreign(void)
 {
     char foreign[64];
@@ -679,6 +696,8 @@ static const struct {
     { "signal-storm", signal_storm },
     { "free-twice", free_twice },
     { "free-inside", free_inside },
+    { "write-behind", write_behind },
+    { "write-after-free", write_after_free },
     { "free-foreign", free_foreign },
     { "realloc-foreign", realloc_foreign },
 };

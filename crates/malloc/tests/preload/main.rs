@@ -3,6 +3,7 @@
 //! Every program runs in a child of its own with a time limit. What they need from Debian: gcc, g++, git, python3,
 //! sqlite3 and valgrind.
 
+mod checked;
 mod interface;
 mod programs;
 mod tags;

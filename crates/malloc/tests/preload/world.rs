@@ -40,11 +40,16 @@ pub(crate) struct Ended {
 impl Program {
     /// The program of this name or path.
     pub(crate) fn new(name: impl AsRef<OsStr>) -> Program {
+        Program::with(&library(), name)
+    }
+
+    /// The same with this library instead of the one under test.
+    pub(crate) fn with(library: &Path, name: impl AsRef<OsStr>) -> Program {
         let mut command = Command::new("timeout");
         // The limit is kept by a process without the library.
         command.args(["--kill-after=10", &TIME_LIMIT.to_string(), "env"]);
         let mut preload = std::ffi::OsString::from("LD_PRELOAD=");
-        preload.push(library());
+        preload.push(library);
         command.arg(preload).arg(name.as_ref());
         command.env("PATH", SEARCH_PATH).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
         for name in ["NTPOOL_TAGS", "NTPOOL_TAGS_SIGNAL", "LD_LIBRARY_PATH", "CARGO_TARGET_DIR", "RUSTFLAGS"]
@@ -131,7 +136,12 @@ pub(crate) fn opened_library() -> &'static Path {
 
 /// A check of `tests/c/interface.c` as a program.
 pub(crate) fn check(name: &str) -> Program {
-    Program::new(interface()).args([OsStr::new(name), opened_library().as_os_str()])
+    check_with(&library(), name)
+}
+
+/// The same with this library.
+pub(crate) fn check_with(library: &Path, name: &str) -> Program {
+    Program::with(library, interface()).args([OsStr::new(name), opened_library().as_os_str()])
 }
 
 /// The path of a C source.
