@@ -103,12 +103,6 @@ impl<P: Platform> Pool<P> {
         self.shards.held(shard).push(bin, entry) || self.overflow(shard, bin, entry)
     }
 
-    /// The frees of pools that check.
-    #[inline(never)]
-    fn free_checked(&self, address: VirtualAddress) -> bool {
-        self.end(address, None).is_ok()
-    }
-
     /// The bytes of the place of a live block of the first span that magazines keep, if the pool keeps no exact sizes;
     /// `None` for every other address, of which [`usable`](Pool::usable) knows.
     ///

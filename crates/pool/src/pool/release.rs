@@ -5,10 +5,11 @@ use super::{Outside, POISONED, Pool};
 use crate::claim::Crime;
 use crate::class::KEPT;
 use crate::corruption::{Corruption, Damage};
+use crate::cut::Spot;
 use crate::shard::{Entry, ShardHandle};
 use crate::tag_table::TagIndex;
 use crate::{Claim, Freed, Platform, ShardHold, slot};
-use ntpool_types::{Tag, Violation, VirtualAddress};
+use ntpool_types::{Bytes, Tag, Violation, VirtualAddress};
 
 impl<P: Platform> Pool<P> {
     /// Frees the block that the claim is to.
@@ -28,38 +29,68 @@ impl<P: Platform> Pool<P> {
         if entry.tag != TagIndex::OVERFLOW && tag.is_some_and(|tag| tag != block.tag) {
             return Err(Crime::WrongTag { block });
         }
-        let slot = self.pages.slot(entry.slot);
-        let word = if Self::CHECKS.racing_frees { slot::end_exclusively(slot) } else { slot::end(slot) };
-        if !word.is_live() {
+        let spot = Spot { class: entry.class, slot: entry.slot };
+        if !self.end_slot(spot.slot) {
             return Err(Crime::DoubleFree { block });
         }
+        self.put_away(hold.shard(), address, entry.arena, spot, entry.place);
+        Ok(block)
+    }
+
+    /// The frees of pools that check, whatever the block's tag; whether there was one.
+    #[inline(never)]
+    pub(super) fn free_checked(&self, address: VirtualAddress) -> bool {
+        let hold = self.hold();
+        let Some((arena, spot)) = self.pages.block_beginning_at(address) else { return false };
+        if !self.end_slot(spot.slot) {
+            return false;
+        }
+        let place = match Self::CLASSES.size(spot.class) as u64 {
+            0 => {
+                let bin = arena * Self::CLASSES.count() + spot.class;
+                self.bytes_of_huge(bin, Entry::new(address, spot.slot))
+            }
+            size => size,
+        };
+        self.put_away(hold.shard(), address, arena, spot, place);
+        true
+    }
+
+    /// Ends the block of a slot; whether there was one.
+    fn end_slot(&self, slot: usize) -> bool {
+        let slot = self.pages.slot(slot);
+        let word = if Self::CHECKS.racing_frees { slot::end_exclusively(slot) } else { slot::end(slot) };
+        word.is_live()
+    }
+
+    /// Looks at what a block that has ended left behind, and puts it where free blocks are.
+    fn put_away(&self, shard: ShardHandle, address: VirtualAddress, arena: usize, spot: Spot, place: u64) {
+        let size = place - self.slack_of(spot.slot);
         if Self::CHECKS.canary
-            && let Some((offset, found)) =
-                self.memory.canary_broken(address, block.size.as_usize(), entry.place as usize)
+            && let Some((offset, found)) = self.memory.canary_broken(address, size as usize, place as usize)
         {
             self.platform.found(&Corruption {
                 damage: Damage::Overrun,
                 block: address,
-                size: block.size,
+                size: Bytes(size),
                 address: VirtualAddress(address.0 + offset as u64),
                 found: u64::from(found),
             });
         }
         if Self::CHECKS.poison {
-            self.memory.poison(address, (entry.place as usize).min(POISONED));
+            self.memory.poison(address, (place as usize).min(POISONED));
         }
-        let shard = self.shards.held(hold.shard());
-        let freed = Entry::new(address, entry.slot);
-        let mut leaving = Some((entry.arena * Self::CLASSES.count() + entry.class, freed));
-        if Self::CHECKS.quarantine > 0 && entry.class != Self::CLASSES.huge() {
-            leaving = shard.quarantine(freed).and_then(|oldest| Some((self.bin_of(oldest)?, oldest)));
+        let held = self.shards.held(shard);
+        let freed = Entry::new(address, spot.slot);
+        let mut leaving = Some((arena * Self::CLASSES.count() + spot.class, freed));
+        if Self::CHECKS.quarantine > 0 && spot.class != Self::CLASSES.huge() {
+            leaving = held.quarantine(freed).and_then(|oldest| Some((self.bin_of(oldest)?, oldest)));
         }
         if let Some((bin, entry)) = leaving
-            && !shard.push(bin, entry)
+            && !held.push(bin, entry)
         {
-            self.overflow(hold.shard(), bin, entry);
+            self.overflow(shard, bin, entry);
         }
-        Ok(block)
     }
 
     /// Takes back a freed block that its magazine has no room for; always done.
@@ -96,10 +127,8 @@ impl<P: Platform> Pool<P> {
 
     /// The bin of a free block.
     pub(super) fn bin_of(&self, entry: Entry) -> Option<usize> {
-        let located = self.pages.locate(entry.address())?;
-        let cut = self.pages.of(located.arena).cut(located.page);
-        let spot = cut.block_beginning_at(Self::CLASSES, located.offset)?;
-        Some(located.arena * Self::CLASSES.count() + spot.class)
+        let (arena, spot) = self.pages.block_beginning_at(entry.address())?;
+        Some(arena * Self::CLASSES.count() + spot.class)
     }
 
     /// Why an address is not the beginning of a live block. Inside a hold.
