@@ -89,7 +89,7 @@ pub(crate) const RECIPROCAL_SHIFT: u32 = 20;
 /// How many blocks a magazine of blocks of this size holds.
 ///
 /// Large enough that a random walk of allocations and frees seldom leaves it, small enough that a thread that goes to
-/// sleep keeps little: about 4 KiB a class at most up to 512 bytes, and one block of the largest.
+/// sleep keeps little: 4 to 12 KiB of each class up to a KiB, eight pages at a page, and one block of the largest.
 const fn magazine_of(size: usize) -> usize {
     match size {
         0..=64 => 64,
@@ -241,6 +241,11 @@ impl Classes {
     /// The class of blocks above [`CACHED`]. Its magazine serves only who asks for exactly a kept block's size.
     pub(crate) fn huge(&self) -> usize {
         self.count - 1
+    }
+
+    /// The classes of blocks that are kept only where there is plenty, the huge one included.
+    pub(crate) fn scarce(&self) -> RangeInclusive<usize> {
+        self.large(ALWAYS_KEPT as usize) + 1..=self.huge()
     }
 
     /// How many classes there are, the huge one included.

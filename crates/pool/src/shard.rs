@@ -14,7 +14,7 @@
 //!
 //! # Layout
 //! ```text
-//! | header | heads: one per bin | stacks: two words for none, then for each block | ring | counters: by kind, then tag |
+//! | header | heads: by bin | stacks: two words for none, then for each block | ring | counters: by kind, then tag |
 //! ```
 //!
 //! # Promise
@@ -42,8 +42,6 @@ const HEADER: usize = 8;
 const SHUFFLE: usize = 2;
 /// The header's word for the place in the quarantine's ring.
 const RING_AT: usize = 3;
-/// The header's word that says whether huge blocks were kept or taken since the clock was looked at.
-const KEPT_MOVED: usize = 4;
 
 /// A free block in a magazine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -329,7 +327,6 @@ impl<'a> Shard<'a> {
     /// Puts a huge block into its magazine, which [`push`](Shard::push) finds full at all times: the one that has been
     /// there longest, if that had to make room.
     pub(crate) fn keep(self, bin: usize, entry: Entry, classes: &Classes) -> Option<Entry> {
-        self.word(KEPT_MOVED).store(1, Ordering::Relaxed);
         let mut oldest = None;
         if self.count_in(bin) == classes.magazine(bin % self.plan.classes) {
             oldest = self.entries(bin).next();
@@ -353,14 +350,8 @@ impl<'a> Shard<'a> {
         let place = self.place(bin, BOTTOM) + ENTRY * (found + 1);
         let entry = self.entry(place);
         self.set_entry(place, self.entry(self.place(bin, TOP)));
-        self.word(KEPT_MOVED).store(1, Ordering::Relaxed);
         self.set_head(bin, classes, count - 1, count - 1);
         Some(entry)
-    }
-
-    /// Whether huge blocks were kept or taken since this was last asked.
-    pub(crate) fn kept_moved(self) -> bool {
-        self.word(KEPT_MOVED).swap(0, Ordering::Relaxed) != 0
     }
 
     fn set_head(self, bin: usize, classes: &Classes, count: usize, room: usize) {

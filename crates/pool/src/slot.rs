@@ -1,8 +1,9 @@
 //! A slot: the sixteen bits that the pool keeps of each block.
 //!
-//! Twelve bits name the tag, one says that the block is live, one that it ever was. The word is all that the fast paths
-//! write of a block's metadata, and all that a walk over the pool needs to read: freeing finds the tag here, a second
-//! free finds the block no longer live, and the frees of a tag are its allocations less its live slots.
+//! Thirteen bits hold the tag's index, of which 4,096 are used; one says that the block is live, one that it ever was, one
+//! is the checker's mark. The word is all that the fast paths write of a block's metadata, and all that a walk over the
+//! pool needs to read: freeing finds the tag here, a second free finds the block no longer live, and the frees of a tag
+//! are its allocations less its live slots.
 //!
 //! # Who writes
 //! A block that is not live belongs to whoever holds the magazine or the lock it is in; it becomes live once, in that

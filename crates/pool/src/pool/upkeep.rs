@@ -37,7 +37,10 @@ impl<P: Platform> Pool<P> {
             self.take_quarantined_home(shard, &mut central);
         }
         for bin in 0..self.pages.spans().len() * Self::CLASSES.count() {
-            if shard.count_in(bin) > 0 {
+            if bin % Self::CLASSES.count() == Self::CLASSES.huge() {
+                // The depot has no requests for exactly a block's size.
+                self.take_all_home(shard, &mut central, bin);
+            } else if shard.count_in(bin) > 0 {
                 central.take_back(&self.pages, bin, shard.entries(bin));
             }
             shard.forget(bin);
@@ -102,19 +105,20 @@ impl<P: Platform> Pool<P> {
         });
     }
 
-    /// Looks at the clock, and gives back what has been idle for long.
+    /// Looks at the clock, and gives back what has been idle for long: now and then the shard's large blocks go home, so that
+    /// their pages are idle like others.
     pub(super) fn tick(&self, shard: Shard<'_>) {
         let Some(now) = self.platform.milliseconds() else { return };
         let Some(idle) = self.lock().idle_pages(now, IDLE_PERIOD, RESERVE_PAGES) else { return };
-        if !shard.kept_moved() {
-            for arena in 0..self.pages.spans().len() {
-                self.take_all_home(
-                    shard,
-                    &mut self.lock(),
-                    arena * Self::CLASSES.count() + Self::CLASSES.huge(),
-                );
+        let mut central = self.lock();
+        for arena in 0..self.pages.spans().len() {
+            for class in Self::CLASSES.scarce() {
+                let bin = arena * Self::CLASSES.count() + class;
+                self.take_all_home(shard, &mut central, bin);
+                central.empty_depot(&self.pages, bin);
             }
         }
+        drop(central);
         if idle > 0 {
             self.give_back_pages(idle, TURNS);
         }

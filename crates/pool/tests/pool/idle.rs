@@ -73,18 +73,32 @@ fn where_the_shards_could_keep_much_of_what_there_is_no_block_above_64_kib_is_ke
 }
 
 #[test]
-fn kept_huge_blocks_that_nobody_asks_for_go_home() {
+fn kept_blocks_above_64_kib_go_home_as_time_passes() {
     let world = World::new(Options { capacity: 9000, limit: 9000, ..Options::default() });
     let in_use = || world.in_use(PoolKind::NonPaged);
     pass(&world, 100);
     let others = in_use();
-    world.free(world.allocate(PoolKind::NonPaged, 300_000).address).expect("it is live");
-    pass(&world, 100);
-    assert_eq!(in_use(), others + 74, "it was used since the last look at the clock");
+    let blocks = [300_000, 300_000, 20 * 4096, 20 * 4096, 20 * 4096, 60_000]
+        .map(|size| world.allocate(PoolKind::NonPaged, size));
+    for block in blocks {
+        world.free(block.address).expect("it is live");
+    }
+    let kept = in_use() - others;
+    assert_eq!(kept, 74 + 74 + 3 * 20 + 15, "by the shard and the depot");
     pass(&world, 99);
-    assert_eq!(in_use(), others + 74, "not yet");
+    assert_eq!(in_use(), others + kept, "not yet");
     pass(&world, 1);
-    assert_eq!(in_use(), others);
+    assert_eq!(in_use(), others + 15);
+    world.check();
+}
+
+#[test]
+fn what_a_shard_that_goes_away_kept_of_huge_blocks_is_pages_for_anybody() {
+    let world = World::new(Options { capacity: 9000, limit: 9000, ..Options::default() });
+    world.free(world.allocate(PoolKind::Paged, 300_000).address).expect("it is live");
+    assert_eq!(world.in_use(PoolKind::Paged), 74);
+    world.pool.retire();
+    assert_eq!(world.in_use(PoolKind::Paged), 0);
     world.check();
 }
 
