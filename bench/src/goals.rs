@@ -92,7 +92,7 @@ use Limit::{AtLeast, AtMost, BesideOwn, Elsewhere, Over, Times, TimesBest, Times
 use Scatter::{OneThread, Steady, Threads};
 
 /// The goals, in the order of the table. Zeroed is compared with zeroed, and tags are on.
-pub const GOALS: [Goal; 46] = [
+pub const GOALS: [Goal; 47] = [
     goal("zeroed pair, 16 to 256 B", "pair/calloc/(16|64|256)", TimesBest(1.0), OneThread),
     goal("pair, 16 to 256 B", "pair/malloc/(16|64|256)", TimesBest(1.25), OneThread),
     goal("zeroed pair, 1 to 64 KiB", "pair/calloc/(1024|2048|4096|16384|65536)", TimesBest(1.0), OneThread),
@@ -140,6 +140,7 @@ pub const GOALS: [Goal; 46] = [
         Times(1.1, UNCOUNTED),
         OneThread,
     ),
+    goal("snapshot of 100,000 live blocks", "no-std/snapshot/kern/100k", AtMost(5000.0), OneThread),
     goal("two threads on one tag", "pair2T/malloc/64", TimesOwn(1.05, ONE_THREAD), Threads),
     goal("steady memory over live bytes", "mem/kern/steady", AtMost(1.17), Steady),
     goal("given back after freeing 90 %, kern", "mem/kern/free90-returned", AtLeast(50.0), Steady),

@@ -10,13 +10,14 @@ mod ours;
 mod peers;
 
 use ntpool_bench_workloads::burst::{self, Order};
-use ntpool_bench_workloads::catalogue::PAGED;
+use ntpool_bench_workloads::catalogue::{PAGED, SNAPSHOT};
 use ntpool_bench_workloads::clock::timed;
 use ntpool_bench_workloads::heap::{Contents, Heap};
 use ntpool_bench_workloads::live::Live;
 use ntpool_bench_workloads::pair;
 use ntpool_bench_workloads::report::{Unit, emit};
 use ntpool_bench_workloads::sizes::{Size, Sizes};
+use std::hint::black_box;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -45,6 +46,18 @@ fn run_ours(workload: &str) -> Option<()> {
         run_as(workload, ours::paged(), name)
     } else if workload.starts_with(TAGS) {
         run(ours::tagged(), workload)
+    } else if let Some(parts) = workload.strip_prefix(SNAPSHOT) {
+        let (sizes, count) = parts.split_once('/')?;
+        let (sizes, count) = (Sizes::named(sizes)?, thousands(count)?);
+        let live = Live::new(ours::ours(), Contents::Any, sizes, count, 1);
+        assert_eq!(live.heap().live_by_tags(), count as u64, "every block is counted");
+        let once = timed(|iterations| {
+            for _ in 0..iterations {
+                black_box(live.heap().live_by_tags());
+            }
+        });
+        emit(workload, Unit::Microseconds, once / 1000.0);
+        Some(())
     } else {
         run(ours::ours(), workload)
     }
@@ -52,6 +65,11 @@ fn run_ours(workload: &str) -> Option<()> {
 
 /// What the names of live sets with many tags begin with; a heap without tags runs the live set.
 const TAGS: &str = "live-tags/";
+
+/// The number that `100k` is.
+fn thousands(text: &str) -> Option<usize> {
+    Some(text.strip_suffix('k')?.parse::<usize>().ok()? * 1000)
+}
 
 /// Runs a workload; none when there is no such one.
 fn run(heap: impl Heap, workload: &str) -> Option<()> {
@@ -68,7 +86,7 @@ fn run_as(name: &str, heap: impl Heap, workload: &str) -> Option<()> {
         }
         ["live" | "live-tags", contents, sizes, count] => {
             let (contents, sizes) = (Contents::named(contents)?, Sizes::named(sizes)?);
-            let count = count.strip_suffix('k')?.parse::<usize>().ok()? * 1000;
+            let count = thousands(count)?;
             let mut live = Live::new(heap, contents, sizes, count, 1);
             emit(name, Unit::Nanoseconds, timed(|iterations| live.replace(iterations)));
         }

@@ -56,6 +56,15 @@ impl Tags for Drawn {
     }
 }
 
+impl<T> Ours<T> {
+    /// The live blocks of all tags, by a snapshot of their counts.
+    pub fn live_by_tags(&self) -> u64 {
+        let mut live = 0;
+        self.0.for_each_tag(|count| live += count.allocations - count.frees);
+        live
+    }
+}
+
 /// Nonpaged pool under one tag.
 pub fn ours() -> Ours<InternedTag> {
     of_kind(PoolKind::NonPaged)

@@ -124,11 +124,16 @@ pub fn all() -> Vec<String> {
 /// Whether a workload, by its name where the parts meet, asks for what no peer has: then only ours runs it.
 #[must_use]
 pub fn is_ours_alone(workload: &str) -> bool {
-    workload.strip_prefix(NO_STD).is_some_and(|name| name.starts_with(PAGED))
+    workload
+        .strip_prefix(NO_STD)
+        .is_some_and(|name| [PAGED, SNAPSHOT].iter().any(|own| name.starts_with(own)))
 }
 
 /// What the names of workloads of paged pool begin with.
 pub const PAGED: &str = "paged-";
+
+/// What the names of workloads that count every tag begin with.
+pub const SNAPSHOT: &str = "snapshot/";
 
 /// The workloads of the heaps for kernels, all on one thread.
 #[must_use]
@@ -155,6 +160,7 @@ pub fn no_std() -> Vec<String> {
     }
     names.push(format!("{PAGED}pair/malloc/64"));
     names.push(format!("{PAGED}live/malloc/kern/10k"));
+    names.push(format!("{SNAPSHOT}kern/100k"));
     names
 }
 
@@ -184,7 +190,7 @@ pub fn figures(workload: &str) -> Vec<Figure> {
         ],
         "mem-threads" => vec![figure("/kept", Mebibytes), figure("/after-exit", Mebibytes)],
         "start" => vec![figure("/rss", Mebibytes)],
-        "churn" => vec![figure("", Microseconds)],
+        "churn" | "snapshot" => vec![figure("", Microseconds)],
         "os" => Vec::new(),
         _ => vec![figure("", Nanoseconds)],
     }

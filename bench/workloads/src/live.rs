@@ -16,6 +16,11 @@ pub struct Live<H: Heap> {
 }
 
 impl<H: Heap> Live<H> {
+    /// The heap that the blocks are from.
+    pub fn heap(&self) -> &H {
+        &self.heap
+    }
+
     /// Allocates `count` blocks and replaces them until the set is as it stays.
     pub fn new(heap: H, contents: Contents, sizes: Sizes, count: usize, seed: u64) -> Live<H> {
         let blocks = memory::zeroed::<H::Block>(count);

@@ -3,7 +3,7 @@
 //! One process has one arena, so this is one story in one test.
 #![forbid(unsafe_code)]
 
-use ntpool_host::layout::{DIRECT_MAP, IMAGES, NONPAGED_POOL, PAGED_POOL};
+use ntpool_host::layout::{DIRECT_MAP, IMAGES, NONPAGED_POOL, PAGED_POOL, POOL_METADATA};
 use ntpool_host::physical::{self, LastLook, PhysicalMemory, PoolPlatform};
 use ntpool_host::{arena, guarded, trap};
 use ntpool_memory::{FrameUse, Protection};
@@ -73,6 +73,9 @@ fn frames_have_two_views_and_come_back_zeroed_and_the_pool_lives_on_them() {
     assert!(NONPAGED_POOL.contains(block.address));
     guarded::write(block.address, &[7; 96]).unwrap();
     assert_eq!(read(direct(&memory, block.address)), 7);
+    let metadata = POOL_METADATA.base;
+    let refused = [guarded::read(metadata, &mut [0]), guarded::write(metadata, &[1])].map(Result::unwrap_err);
+    assert!(refused.iter().all(|fault| fault.address == metadata), "usable memory, and refused: {refused:?}");
     let paged = allocate(Bytes(96), PoolKind::Paged).unwrap();
     assert!(PAGED_POOL.contains(paged.address));
     assert!(allocate(Bytes::mib(13), PoolKind::NonPaged).is_err(), "more than three quarters");

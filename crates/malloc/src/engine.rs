@@ -217,7 +217,9 @@ impl Engine {
     /// Makes the block at `address` serve for `size` bytes where it is; whether that could be done, and not much would be
     /// wasted.
     pub(crate) fn resize(&self, address: *mut u8, size: usize) -> bool {
-        let stays = self.usable(address).is_some_and(|usable| crate::size::stays(size, usable));
+        // A pool that keeps exact sizes is told of every change.
+        let stays = !Process::CHECKS.sizes
+            && self.usable(address).is_some_and(|usable| crate::size::stays(size, usable));
         stays || self.pool.resize(VirtualAddress(address.addr() as u64), Bytes(size as u64))
     }
 

@@ -42,11 +42,14 @@ pub(crate) fn rounded_alignment(asked: usize) -> Option<usize> {
 /// The size to ask for so that the block has the alignment by its size alone; `None` above a page's alignment.
 ///
 /// Up to 512 bytes the pool's blocks are aligned to every power of two that divides their size, and from a page on to a
-/// page.
+/// page. A library that checks asks for the size as it is, and the alignment beside it.
 #[inline(always)]
 pub(crate) fn aligned_by_class(size: usize, alignment: usize) -> Option<usize> {
     if alignment <= ALIGNMENT {
         Some(size)
+    } else if cfg!(feature = "checked") {
+        // A size that is rounded up would hide what is written behind the one that was asked for.
+        None
     } else if alignment <= 512 {
         size.max(1).checked_next_multiple_of(alignment)
     } else {

@@ -197,6 +197,11 @@ impl Central {
         })
     }
 
+    /// Whether a kind has all the pages in use that it may.
+    pub(crate) fn is_at_limit(&self, kind: PoolKind) -> bool {
+        self.usage(kind).0 >= self.limit(kind)
+    }
+
     /// The most pages of one kind that may be in use.
     pub(crate) fn limit(&self, kind: PoolKind) -> PageCount {
         self.limits[kind.index()]

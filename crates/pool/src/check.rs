@@ -133,13 +133,13 @@ pub(crate) fn check_counters(
     snapshot: &Snapshot,
     tags: &TagTable,
     shards: &Shards,
-    lossy: bool,
+    uncounted: bool,
 ) -> Result<(), Inconsistency> {
     for tag in tags.indices() {
         for kind in PoolKind::ALL {
             let sums = snapshot.sums(kind, tag);
             let exact = sums.allocations == shards.allocations(kind, tag) && sums.frees <= sums.allocations;
-            let empty = sums.allocations > sums.frees || sums.bytes == 0 || lossy;
+            let empty = sums.allocations > sums.frees || sums.bytes == 0 || uncounted;
             demand(exact && empty, Invariant::Counters, VirtualAddress::NULL)?;
         }
     }

@@ -28,11 +28,23 @@ pub(crate) const KEPT: RangeInclusive<u64> = CACHED as u64 + 1..=1 << 20;
 
 /// The bytes of the largest block that the shards of a kind of pool keep.
 ///
-/// What one shard keeps another may want: above 64 KiB a block is kept only where one for each shard is a small part of all
-/// the pages that there may be.
-pub(crate) fn largest_kept(limit: PageCount, shards: usize) -> u64 {
-    let share = limit.bytes().0 / 32 / shards.max(1) as u64;
-    share.clamp(ALWAYS_KEPT, *KEPT.end())
+/// What one shard keeps another may want: above 64 KiB blocks are kept as far as full magazines of all of them, in every
+/// shard, are a 32nd of the pages that there may be.
+pub(crate) fn largest_kept(classes: &Classes, pages: PageCount, shards: usize) -> u64 {
+    let mut share = pages.bytes().0 / 32 / shards.max(1) as u64;
+    let mut largest = ALWAYS_KEPT;
+    for class in classes.scarce() {
+        let (blocks, size) = (classes.magazine(class) as u64, classes.size(class) as u64);
+        if class == classes.huge() {
+            return (share / blocks).clamp(largest, *KEPT.end());
+        }
+        match share.checked_sub(blocks * size) {
+            Some(rest) => share = rest,
+            None => break,
+        }
+        largest = size;
+    }
+    largest
 }
 
 /// Blocks up to this are kept in any pool.

@@ -48,10 +48,11 @@
 //! [`Tag::OVERFLOW`](ntpool_types::Tag::OVERFLOW), and their blocks are not checked for the wrong tag.
 //!
 //! # Locks and IRQL
-//! Hold, then central lock; never the reverse, and neither is held while a caller's code runs or a block is zeroed. The
-//! page source's `commit` is called with both. A kernel's hold raises to DISPATCH_LEVEL, so every routine may be
-//! called at or below it; allocating paged pool only at or below APC_LEVEL, since zeroing it may fault. Every allocation
-//! and free takes a bounded number of steps, whatever the size of the block and the pool (the tests count them).
+//! Hold, then central lock; never the reverse, and neither is held while a caller's code runs or a block is zeroed, but for
+//! one in 256 of those that [`Pool::allocate_ready`] zeroes. The page source's `commit` is called with both. A kernel's
+//! hold raises to DISPATCH_LEVEL, so every routine may be called at or below it; allocating paged pool only at or below
+//! APC_LEVEL, since zeroing it may fault. Every allocation and free takes a bounded number of steps, whatever the size of
+//! the block and the pool (the tests count them, in a heap's pool).
 //!
 //! # Deliberately absent
 //! - IRQL rules, quota, special pool, stacks of owners: floors above.

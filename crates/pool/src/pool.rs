@@ -109,7 +109,9 @@ impl<P: Platform> Pool<P> {
             nodes: config.nodes,
             arenas,
             outside,
-            largest_kept: config.regions.map(|region| class::largest_kept(region.limit, config.shards)),
+            largest_kept: config.regions.map(|region| {
+                class::largest_kept(Self::CLASSES, region.limit.min(region.capacity), config.shards)
+            }),
             snapshot,
             lossy: AtomicBool::new(false),
             counting: Lock::new(()),
@@ -180,6 +182,8 @@ impl<P: Platform> Pool<P> {
     pub fn resize(&self, address: VirtualAddress, size: Bytes) -> bool {
         let hold = self.hold();
         let Some(entry) = self.live_at(address) else { return false };
+        // Before it goes: what the block is to have from now on hides what was written behind it.
+        self.check_canary(address, entry.place - self.slack_of(entry.slot), entry.place);
         let serving = Self::CLASSES.serving(size.as_usize());
         let stays = if entry.class == serving && serving != Self::CLASSES.huge() {
             true
@@ -304,9 +308,10 @@ impl<P: Platform> Pool<P> {
         let _counting = self.counting.lock(|turn| self.platform.relax(turn));
         let central = self.lock();
         let lossy = self.lossy.load(Ordering::Relaxed);
+        let uncounted = lossy || !P::COUNTS;
         check::check(&central, &self.pages, &self.shards, &self.tags, &self.slack, Self::CLASSES, lossy)?;
         self.snapshot.take(&self.shards, &self.tags, &self.pages, &self.slack, Self::CLASSES);
-        check::check_counters(&self.snapshot, &self.tags, &self.shards, lossy)
+        check::check_counters(&self.snapshot, &self.tags, &self.shards, uncounted)
     }
 
     /// The live block that begins at an address.

@@ -648,6 +648,24 @@ static void write_behind(void)
     free((void *)block);
 }
 
+/* The size that is wanted last is the one whose end is watched. */
+static void write_behind_resized(void)
+{
+    char *block = malloc(100);
+    volatile char *smaller = realloc(block, 60);
+    smaller[60] ^= 1;
+    free((void *)smaller);
+}
+
+static void write_behind_aligned(void)
+{
+    void *block = NULL;
+    if (posix_memalign(&block, 64, 10) != 0)
+        return;
+    ((volatile char *)block)[20] ^= 1;
+    free(block);
+}
+
 static void write_after_free(void)
 {
     volatile char *block = malloc(100);
@@ -697,6 +715,8 @@ static const struct {
     { "free-twice", free_twice },
     { "free-inside", free_inside },
     { "write-behind", write_behind },
+    { "write-behind-resized", write_behind_resized },
+    { "write-behind-aligned", write_behind_aligned },
     { "write-after-free", write_after_free },
     { "free-foreign", free_foreign },
     { "realloc-foreign", realloc_foreign },

@@ -25,16 +25,11 @@ const ALLOWED: [Allowed; 3] = [
     Allowed { name: "free", pushes: 1, pushes_of_all: 1, calls: 1 },
 ];
 
-/// What is wrong with a function, in sentences.
-fn faults(library: &Path, allowed: &Allowed) -> Vec<String> {
-    let function = Function::of(library, allowed.name);
-    let all = function.instructions();
-    let Some(path) = function.straight_path() else {
-        return vec!["the straight path does not return".to_string()];
-    };
+/// What no part of a function with a fast way may do, in sentences.
+fn faults_anywhere(library: &Path, function: &Function) -> Vec<String> {
     let mut faults = Vec::new();
     let places = places_of(library, "__tls_get_addr");
-    for instruction in all {
+    for instruction in function.instructions() {
         if instruction.names("__tls_get_addr", &places) {
             faults.push(format!("a thread-local word is reached by a function: {instruction}"));
         }
@@ -42,6 +37,17 @@ fn faults(library: &Path, allowed: &Allowed) -> Vec<String> {
             faults.push(format!("an instruction locks: {instruction}"));
         }
     }
+    faults
+}
+
+/// What is wrong with a function, in sentences.
+fn faults(library: &Path, allowed: &Allowed) -> Vec<String> {
+    let function = Function::of(library, allowed.name);
+    let all = function.instructions();
+    let Some(path) = function.straight_path() else {
+        return vec!["the straight path does not return".to_string()];
+    };
+    let mut faults = faults_anywhere(library, &function);
     faults.extend(
         path.iter().filter(|it| it.is_call()).map(|it| format!("the straight path has a call: {it}")),
     );
@@ -82,6 +88,16 @@ fn calloc_calls_and_locks_nothing_and_pushes_nothing_on_its_way() {
 #[test]
 fn free_calls_and_locks_nothing_on_its_way_and_pushes_once() {
     holds("free");
+}
+
+#[test]
+fn the_fast_ways_of_aligned_requests_lock_nothing_and_call_nobody_for_a_thread_local_word() {
+    let Some(library) = shipped::library() else { return };
+    for name in ["aligned_alloc", "memalign", "posix_memalign"] {
+        let function = Function::of(library, name);
+        let faults = faults_anywhere(library, &function);
+        assert!(faults.is_empty(), "{name}: {}\n{function}", faults.join("\n"));
+    }
 }
 
 #[test]

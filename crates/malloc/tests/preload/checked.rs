@@ -70,6 +70,17 @@ fn a_write_behind_a_block_ends_the_process_when_the_block_is_freed() {
 }
 
 #[test]
+fn the_end_of_a_resized_and_of_an_aligned_block_is_where_it_was_asked_for() {
+    let Some(library) = library() else { return };
+    for (check, size, distance) in [("write-behind-resized", 60, 60), ("write-behind-aligned", 10, 20)] {
+        let errors = dies(check_with(library, check));
+        let [address, block] = addresses(&errors, ": written to, behind the end of the block at ");
+        assert_eq!(address, block + distance, "{errors}");
+        assert!(errors.contains(&format!(" with {size} bytes; ")), "{errors}");
+    }
+}
+
+#[test]
 fn a_write_to_a_freed_block_ends_the_process_before_the_block_is_used_again() {
     let Some(library) = library() else { return };
     let errors = dies(check_with(library, "write-after-free"));

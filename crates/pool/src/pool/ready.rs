@@ -30,6 +30,9 @@ impl<P: Platform> Pool<P> {
     /// or the size is beyond those that magazines keep. Then [`allocate_interned`](Pool::allocate_interned) finds one, if
     /// there is any.
     ///
+    /// Where the platform's hold raises the IRQL, zeroed paged pool is to be had by [`allocate`](Pool::allocate) instead:
+    /// here one block in 256 is zeroed inside the hold.
+    ///
     /// The first thing to try for a heap's every request: it takes no lock, makes no call but to zero more than 256
     /// bytes, and uses no atomic operation but loads and stores.
     #[inline(always)]

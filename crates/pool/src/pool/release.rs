@@ -65,18 +65,7 @@ impl<P: Platform> Pool<P> {
 
     /// Looks at what a block that has ended left behind, and puts it where free blocks are.
     fn put_away(&self, shard: ShardHandle, address: VirtualAddress, arena: usize, spot: Spot, place: u64) {
-        let size = place - self.slack_of(spot.slot);
-        if Self::CHECKS.canary
-            && let Some((offset, found)) = self.memory.canary_broken(address, size as usize, place as usize)
-        {
-            self.platform.found(&Corruption {
-                damage: Damage::Overrun,
-                block: address,
-                size: Bytes(size),
-                address: VirtualAddress(address.0 + offset as u64),
-                found: u64::from(found),
-            });
-        }
+        self.check_canary(address, place - self.slack_of(spot.slot), place);
         if Self::CHECKS.poison {
             self.memory.poison(address, (place as usize).min(POISONED));
         }
@@ -90,6 +79,21 @@ impl<P: Platform> Pool<P> {
             && !held.push(bin, entry)
         {
             self.overflow(shard, bin, entry);
+        }
+    }
+
+    /// Tells of what was written behind a block of so many bytes, where the pool keeps canaries.
+    pub(super) fn check_canary(&self, address: VirtualAddress, size: u64, place: u64) {
+        if Self::CHECKS.canary
+            && let Some((offset, found)) = self.memory.canary_broken(address, size as usize, place as usize)
+        {
+            self.platform.found(&Corruption {
+                damage: Damage::Overrun,
+                block: address,
+                size: Bytes(size),
+                address: VirtualAddress(address.0 + offset as u64),
+                found: u64::from(found),
+            });
         }
     }
 

@@ -73,8 +73,11 @@ impl<P: Platform> Pool<P> {
             }
             if !last {
                 self.flush_shard(hold.shard());
-                // Pages given back join those that never were usable, and the source may need them for another kind.
-                self.give_back_pages(u64::MAX, TURNS);
+                // Pages given back join those that never were usable, and the source may need them for another kind. To
+                // a kind that has all it may have they are of no use.
+                if !self.lock().is_at_limit(kind) {
+                    self.give_back_pages(u64::MAX, TURNS);
+                }
             }
         }
         Err(NoMemory)

@@ -29,7 +29,7 @@ fn freed_blocks_are_kept_ready_until_they_are_flushed() {
 
 #[test]
 fn huge_blocks_up_to_a_mebibyte_are_kept_for_requests_of_exactly_their_size() {
-    let world = World::new(Options { capacity: 9000, limit: 9000, ..Options::default() });
+    let world = World::new(Options { capacity: 90_000, limit: 90_000, ..Options::default() });
     let kind = PoolKind::NonPaged;
     let sizes = [300_000, 1 << 20];
     let kept = sizes.map(|size| world.allocate(kind, size));
@@ -55,15 +55,15 @@ fn huge_blocks_up_to_a_mebibyte_are_kept_for_requests_of_exactly_their_size() {
 }
 
 #[test]
-fn where_the_shards_could_keep_much_of_what_there_is_no_block_above_64_kib_is_kept() {
-    for (shards, kept) in [(1, 24), (2, 12), (3, 0)] {
-        // A 32nd of what there is, 24 pages, is for all shards.
-        let world = World::new(Options { capacity: 1000, limit: 24 * 32, shards, ..Options::default() });
-        for pages in [12, 24, 25] {
+fn blocks_above_64_kib_are_kept_as_far_as_every_shard_may_keep_one_of_each_size() {
+    // A 32nd of what there is, 36 pages, is for all shards: one block of 17 pages and one of 18, or one of 17 each.
+    for (shards, kept) in [(1, 18), (2, 17), (3, 16)] {
+        let world = World::new(Options { capacity: 2000, limit: 36 * 32, shards, ..Options::default() });
+        for pages in [12, 17, 18, 19] {
             for kind in PoolKind::ALL {
                 let block = world.allocate(kind, pages * 4096);
                 world.free(block.address).expect("it is live");
-                let expected = if pages <= kept.max(16) { pages } else { 0 };
+                let expected = if pages <= kept { pages } else { 0 };
                 assert_eq!(world.in_use(kind), expected, "{pages} pages, {shards} shards");
                 assert_eq!(world.in_use_flushed(kind), 0);
                 world.check();
@@ -73,8 +73,26 @@ fn where_the_shards_could_keep_much_of_what_there_is_no_block_above_64_kib_is_ke
 }
 
 #[test]
+fn what_all_shards_keep_above_64_kib_leaves_most_of_the_pool_to_others() {
+    let world = World::new(Options { capacity: 8000, limit: 8000, shards: 3, ..Options::default() });
+    let kind = PoolKind::NonPaged;
+    for shard in 0..2 {
+        use_shard(shard);
+        for pages in 17..=64 {
+            let block = world.allocate(kind, pages * 4096);
+            world.free(block.address).expect("it is live");
+        }
+    }
+    assert!((1..=8000 / 16).contains(&world.in_use(kind)), "{} pages", world.in_use(kind));
+    use_shard(2);
+    let most = world.allocate(kind, 7000 * 4096);
+    world.free(most.address).expect("it is live");
+    world.check();
+}
+
+#[test]
 fn kept_blocks_above_64_kib_go_home_as_time_passes() {
-    let world = World::new(Options { capacity: 9000, limit: 9000, ..Options::default() });
+    let world = World::new(Options { capacity: 90_000, limit: 90_000, ..Options::default() });
     let in_use = || world.in_use(PoolKind::NonPaged);
     pass(&world, 100);
     let others = in_use();
@@ -94,7 +112,7 @@ fn kept_blocks_above_64_kib_go_home_as_time_passes() {
 
 #[test]
 fn what_a_shard_that_goes_away_kept_of_huge_blocks_is_pages_for_anybody() {
-    let world = World::new(Options { capacity: 9000, limit: 9000, ..Options::default() });
+    let world = World::new(Options { capacity: 90_000, limit: 90_000, ..Options::default() });
     world.free(world.allocate(PoolKind::Paged, 300_000).address).expect("it is live");
     assert_eq!(world.in_use(PoolKind::Paged), 74);
     world.pool.retire();

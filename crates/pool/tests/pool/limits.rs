@@ -62,6 +62,13 @@ fn sizes_up_to_the_largest_number_are_refused_without_harm() {
 }
 
 #[test]
+fn a_limit_beyond_every_address_is_none() {
+    let world = World::new(Options { limit: u64::MAX, ..Options::default() });
+    world.allocate(PoolKind::NonPaged, 200 * 4096);
+    world.check();
+}
+
+#[test]
 fn pages_are_committed_as_they_are_taken_and_never_beyond_the_limit() {
     let world = World::new(Options { capacity: 300, limit: 150, ..Options::default() });
     let committed = || {

@@ -169,6 +169,22 @@ fn a_heaps_block_may_be_used_as_far_as_its_place_reaches() {
 }
 
 #[test]
+fn what_was_written_behind_a_block_is_found_before_its_size_changes() {
+    let world = World::<All>::of(Options::default());
+    for (size, other) in [(100, 110), (5000, 4700)] {
+        let block = world.allocate(PoolKind::NonPaged, size);
+        let end = offset(block.address, size);
+        poke(end, !crate::world::peek(end));
+        assert!(world.pool.resize(block.address, Bytes(other)));
+        let [found] = world.pool.platform().take_found()[..] else { panic!("{block:?}") };
+        assert_eq!((found.damage, found.address), (Damage::Overrun, end));
+        world.free(block.address).expect("it is live");
+    }
+    assert_eq!(world.pool.platform().take_found(), []);
+    world.free_all();
+}
+
+#[test]
 fn a_canary_follows_the_end_of_a_resized_block() {
     let world = World::<All>::of(Options::default());
     for (size, other) in [(100, 112), (112, 100), (5000, 4700), (80_000, 300_001)] {

@@ -1,6 +1,6 @@
 //! What is counted under which tag.
 
-use crate::world::{Heap, Options, Rules, Sizes, TAG, World, use_shard};
+use crate::world::{Heap, Options, Rules, Sizes, TAG, Uncounted, World, use_shard};
 use ntpool_pool::{Block, Contents, TagCount};
 use ntpool_types::{Bytes, PoolKind, Tag};
 use std::collections::BTreeMap;
@@ -245,4 +245,13 @@ fn a_snapshot_of_a_hundred_thousand_blocks_misses_none() {
     assert_eq!(number, 100_000);
     assert_eq!(world.tags().iter().map(|count| count.frees).sum::<u64>(), freed);
     world.check();
+}
+
+#[test]
+fn a_pool_that_counts_nothing_is_consistent_and_knows_no_counts() {
+    let world = World::<Uncounted>::of(Options::default());
+    let block = world.allocate(PoolKind::Paged, 100);
+    world.pool.check().expect("nothing is counted, and nothing wrong");
+    assert!(world.tags().iter().all(|count| count.allocations == 0));
+    assert_eq!(world.free(block.address), Ok(block));
 }

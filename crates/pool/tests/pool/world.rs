@@ -47,6 +47,7 @@ impl Calls {
 pub trait Rules: 'static {
     const GRANULE: Granule = Granule::Sixteen;
     const CHECKS: Checks;
+    const COUNTS: bool = true;
 }
 
 macro_rules! rules {
@@ -87,6 +88,14 @@ pub enum Eight {}
 impl Rules for Eight {
     const GRANULE: Granule = Granule::Eight;
     const CHECKS: Checks = Checks::SIZES;
+}
+
+/// Exact sizes, and nothing is counted.
+pub enum Uncounted {}
+
+impl Rules for Uncounted {
+    const CHECKS: Checks = Checks::SIZES;
+    const COUNTS: bool = false;
 }
 
 thread_local! {
@@ -226,6 +235,7 @@ unsafe impl ShardHold for Hold<'_> {
 impl<R: Rules> Platform for Computer<R> {
     const GRANULE: Granule = R::GRANULE;
     const CHECKS: Checks = R::CHECKS;
+    const COUNTS: bool = R::COUNTS;
 
     type Hold<'a> = Hold<'a>;
 
