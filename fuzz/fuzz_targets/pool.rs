@@ -6,6 +6,9 @@
 
 #[path = "../../crates/pool/tests/pool/history.rs"]
 mod history;
+#[path = "../../crates/pool/tests/pool/shared.rs"]
+#[allow(dead_code, reason = "the pool's tests need more of it than a history does")]
+mod shared;
 #[path = "../../crates/pool/tests/pool/world.rs"]
 #[allow(dead_code, reason = "the pool's tests need more of it than a history does")]
 mod world;
