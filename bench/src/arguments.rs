@@ -9,7 +9,8 @@ use std::str::FromStr;
 ///
 /// Builds the project's library and the peers, runs every workload under every allocator in processes of their own, in an
 /// order that changes from round to round, and prints medians, ratios to the best peer, and which of the project's goals were
-/// met. A goal that is missed is not an error: timings decide nothing. All of it, with five rounds, takes about half an hour.
+/// met. A goal that is missed is not an error: timings decide nothing. All of it, with five rounds, takes about a quarter of
+/// an hour.
 #[derive(Debug, Parser)]
 #[command(name = "ntpool-bench", version)]
 pub struct Arguments {
