@@ -7,6 +7,8 @@
 //! What this needs from Debian: binutils, gcc and valgrind.
 
 mod budgets;
+#[path = "../common/built.rs"]
+mod built;
 mod compiled;
 mod disassembly;
 mod profile;

@@ -1,22 +1,10 @@
 //! The library in the build that is shipped, and the C programs beside it.
 
+use crate::built;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::OnceLock;
-
-/// Variables that would make another library than the shipped one, or put it elsewhere.
-const NOT_FOR_THE_BUILD: [&str; 8] = [
-    "CARGO_BUILD_TARGET",
-    "CARGO_ENCODED_RUSTFLAGS",
-    "CARGO_INCREMENTAL",
-    "CARGO_TARGET_DIR",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "RUSTC_WRAPPER",
-    "RUSTFLAGS",
-];
 
 /// The shipped library, built now if need be; `None` for a user who may not run the compiler.
 ///
@@ -28,25 +16,7 @@ pub(crate) fn library() -> Option<&'static Path> {
 }
 
 fn build() -> Option<PathBuf> {
-    let cargo = Path::new(env!("CARGO"));
-    if fs::metadata(cargo).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
-        return None;
-    }
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shipped");
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let mut command = Command::new(cargo);
-    for name in NOT_FOR_THE_BUILD {
-        command.env_remove(name);
-    }
-    if std::env::var_os("CARGO_HOME").is_none()
-        && let Some(home) = option_env!("CARGO_HOME")
-    {
-        command.env("CARGO_HOME", home);
-    }
-    command.env("RUSTC", cargo.with_file_name("rustc"));
-    command.args(["build", "--quiet", "--locked", "--profile", "malloc", "--package", "ntpool-malloc"]);
-    output(command.arg("--manifest-path").arg(manifest).arg("--target-dir").arg(&target));
-    Some(resolved(&target.join("malloc/libntpool_malloc.so")))
+    Some(resolved(&built::library("shipped", &[])?))
 }
 
 /// What a source beside this file is compiled to.

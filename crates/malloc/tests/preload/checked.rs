@@ -1,55 +1,18 @@
 //! The library with all of its checks: it ends a process that damages memory, and no other.
 
+use crate::built;
 use crate::world::{Program, check_with};
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
-
-/// Variables that would make another library, or put it elsewhere.
-const NOT_FOR_THE_BUILD: [&str; 8] = [
-    "CARGO_BUILD_TARGET",
-    "CARGO_ENCODED_RUSTFLAGS",
-    "CARGO_INCREMENTAL",
-    "CARGO_TARGET_DIR",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "RUSTC_WRAPPER",
-    "RUSTFLAGS",
-];
 
 /// The library with its feature `checked`, built now if need be; `None` for a user who may not run the compiler.
 ///
 /// The suite also runs as a user who may not enter the folder of the toolchain it was built with.
 fn library() -> Option<&'static Path> {
     static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    LIBRARY.get_or_init(build).as_deref()
-}
-
-fn build() -> Option<PathBuf> {
-    let cargo = Path::new(env!("CARGO"));
-    if fs::metadata(cargo).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
-        return None;
-    }
     // A folder of its own: the library has the same name with and without the feature.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("checked");
-    let mut command = Command::new(cargo);
-    for name in NOT_FOR_THE_BUILD {
-        command.env_remove(name);
-    }
-    if std::env::var_os("CARGO_HOME").is_none()
-        && let Some(home) = option_env!("CARGO_HOME")
-    {
-        command.env("CARGO_HOME", home);
-    }
-    command.env("RUSTC", cargo.with_file_name("rustc"));
-    command.args(["build", "--quiet", "--locked", "--profile", "malloc", "--package", "ntpool-malloc"]);
-    command.args(["--features", "checked"]).arg("--target-dir").arg(&target);
-    command.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Some(target.join("malloc/libntpool_malloc.so"))
+    LIBRARY.get_or_init(|| built::library("checked", &["checked"])).as_deref()
 }
 
 /// What a process is told that was ended.

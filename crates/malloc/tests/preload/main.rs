@@ -3,6 +3,8 @@
 //! Every program runs in a child of its own with a time limit. What they need from Debian: gcc, g++, git, python3,
 //! sqlite3 and valgrind.
 
+#[path = "../common/built.rs"]
+mod built;
 mod checked;
 mod interface;
 mod programs;
