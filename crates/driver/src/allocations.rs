@@ -34,7 +34,7 @@ pub(crate) const THREAD: u64 = 8;
 impl Session {
     /// Reports what is wrong with asking for pool at this level or of this size.
     pub(crate) fn check_allocation(&self, call: &Call<'_>, kind: PoolKind, pool_type: u64, size: Bytes) {
-        let irql = self.processor.irql();
+        let irql = self.irql();
         for violation in rules::check_allocation(irql, kind, pool_type, size) {
             let message = match violation.rule {
                 Rule::PoolZeroLength => format!("{kind} pool of no bytes was requested"),
@@ -106,7 +106,7 @@ impl Session {
         if let Place::Live(block) = self.pool.find(address)
             && block.address == address
         {
-            let irql = self.processor.irql();
+            let irql = self.irql();
             if let Some(violation) = rules::check_free(irql, block.kind, address) {
                 let message = format!("{} of {} pool were freed at {irql}", block.size, block.kind);
                 self.report_about(call, &violation, &message, &block, self.allocated_at(address));

@@ -51,7 +51,7 @@ impl Binding {
 }
 
 fn serve_export(session: &Session, call: &Call<'_>, export: &Export) -> Answer {
-    let irql = session.processor.irql();
+    let irql = session.irql();
     if export.is_too_high(irql) {
         let message =
             format!("{} was called at {irql}; it may be called up to {}", export.name, export.ceiling);

@@ -116,7 +116,7 @@ impl Session {
         let fault = ntpool_verifier::Fault {
             address: fault.address,
             access: fault.access,
-            irql: self.processor.irql(),
+            irql: self.irql(),
             instruction: VirtualAddress(registers.instruction),
             in_driver,
             non_canonical: fault.non_canonical,
@@ -152,7 +152,7 @@ impl Session {
             _ => "DriverEntry",
         };
         let mut message = format!("{routine} did not return before the time limit");
-        let irql = self.processor.irql();
+        let irql = self.irql();
         if irql >= Irql::DISPATCH {
             message += &format!("; at {irql} the watchdog of Windows would stop it");
         }

@@ -198,7 +198,7 @@ impl Session {
             stacks,
             phase: self.phase.get(),
             processor: self.processor.number().0,
-            irql: self.processor.irql().level(),
+            irql: self.irql().level(),
             time: self.clock.now().0,
             repeat: self.order.repeat.clone(),
         };

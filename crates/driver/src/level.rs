@@ -34,7 +34,7 @@ pub(crate) struct MachineAtWork<'a> {
 impl Session {
     /// Closes paged pool when the level is raised. Called after every change of the level.
     pub(crate) fn level_changed(&self) {
-        if self.processor.irql() >= Irql::DISPATCH {
+        if self.irql() >= Irql::DISPATCH {
             self.physical.close_paged_pool().expect("mapped pages can be protected");
         }
     }
@@ -52,7 +52,7 @@ impl Session {
     /// Takes note of a paged block that was given or freed.
     pub(crate) fn note_given(&self, block: VirtualAddress, given: bool) {
         let mut too_high = self.paged_touches.given_too_high.borrow_mut();
-        if given && self.processor.irql() >= Irql::DISPATCH {
+        if given && self.irql() >= Irql::DISPATCH {
             too_high.insert(block);
         } else {
             too_high.remove(&block);
@@ -64,7 +64,7 @@ impl Session {
         if !PAGED_POOL.contains(fault.address) || fault.access == Access::Execute {
             return false;
         }
-        let is_raised = self.processor.irql() >= Irql::DISPATCH && !self.paged_touches.machine_at_work.get();
+        let is_raised = self.irql() >= Irql::DISPATCH && !self.paged_touches.machine_at_work.get();
         if is_raised && !matches!(self.pool.find(fault.address), Place::Live(_)) {
             return false;
         }

@@ -27,6 +27,7 @@ mod order;
 mod placement;
 mod reporter;
 mod secure;
+mod serve;
 mod session;
 mod slack;
 mod slist;

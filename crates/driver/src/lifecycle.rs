@@ -24,7 +24,9 @@ use ntpool_image::Image;
 use ntpool_machine::{Clock, Devices, Fault, Fiber, Process, Processes, Processor, Registry, SpinLocks};
 use ntpool_memory::{FrameUse, Protection};
 use ntpool_pool::{Block, TailModel};
-use ntpool_types::{Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, Rule, Tag, VirtualAddress, WindowsVersion};
+use ntpool_types::{
+    Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, ProcessorNumber, Rule, Tag, VirtualAddress, WindowsVersion,
+};
 use ntpool_verifier::{Allocation, StackTable, Tracker, rules};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,7 +73,8 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
     let rubbish = 0x81 + (derived(order.seed, 1) % 0x7C) as u8;
     let freed = Rc::new(FreedBlocks::new(rubbish));
     let pool = physical::new_pool(&physical, version, tail, Rc::clone(&freed) as _)?;
-    processor_area::prepare(THREAD_OBJECT)?;
+    processor_area::prepare(1)?;
+    processor_area::become_processor(ProcessorNumber(0), THREAD_OBJECT)?;
     let kernel_stack = layout::kernel_stack(0, Bytes(KERNEL_STACK_SIZE));
     physical.map(
         kernel_stack.base,
@@ -289,7 +292,7 @@ impl Session {
     /// reported and put back.
     fn settle(&self, routine: &str) {
         self.open_paged_pool();
-        let irql = self.processor.irql();
+        let irql = self.irql();
         if irql != Irql::PASSIVE {
             let message = format!("{routine} was called at {} and returned at {irql}", Irql::PASSIVE);
             self.report_afterwards(Rule::IrqlNotRestored, &message, Vec::new());

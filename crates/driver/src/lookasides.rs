@@ -230,7 +230,7 @@ impl Session {
     /// Reports that a routine for a list with paged entries is called at DISPATCH_LEVEL (LOOK-040); above it no list may be
     /// used, which the table of routines says. Where inline code touches a paged entry there, the touch is found out.
     pub(crate) fn check_paged_level(&self, call: &Call<'_>, list: VirtualAddress) -> Result<(), Stop> {
-        if self.processor.irql() == Irql::DISPATCH && Entries::of(list)?.paged {
+        if self.irql() == Irql::DISPATCH && Entries::of(list)?.paged {
             let message = format!(
                 "the lookaside list at {list} was used at {}; its entries are paged, so it may be used up to {}",
                 Irql::DISPATCH,

@@ -1,7 +1,6 @@
 //! One run of one driver: the machine it runs on, its image, and what is known of it so far.
 
 use crate::binding::Binding;
-use crate::call::Call;
 use crate::devices::Made;
 use crate::findings::Told;
 use crate::freed::FreedBlocks;
@@ -15,15 +14,15 @@ use crate::secure::SecurePools;
 use crate::stop::Stop;
 use ntpool_abi::KUserSharedData;
 use ntpool_finding::{DebugLine, Message, Phase};
-use ntpool_host::fiber::{Kernel, KernelFiber, Verdict};
+use ntpool_host::fiber::KernelFiber;
 use ntpool_host::layout::SHARED_USER_DATA_SHADOW;
 use ntpool_host::physical::{PhysicalMemory, PoolPlatform};
 use ntpool_machine::{
-    Charge, Clock, Devices, Exit, Fault, Fiber, Instant, ObjectName, Processes, Processor, Registers,
-    Registry, SpinLocks,
+    Charge, Clock, Devices, Exit, Fiber, Instant, ObjectName, Processes, Processor, Registers, Registry,
+    SpinLocks,
 };
 use ntpool_pool::{Block, Place, Pool};
-use ntpool_types::{Irql, Rule, VirtualAddress, WindowsVersion};
+use ntpool_types::{Irql, VirtualAddress, WindowsVersion};
 use ntpool_verifier::{StackTable, Tracker};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,6 +76,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// The level of the processor that runs.
+    pub(crate) fn irql(&self) -> Irql {
+        self.processor.irql()
+    }
+
     /// Passes on what the driver printed.
     pub(crate) fn print(&self, component: u32, level: u32, text: &[u8]) {
         let text = String::from_utf8_lossy(text).into_owned();
@@ -149,57 +153,5 @@ impl Session {
             Place::Metadata => "in the pool's own records".to_owned(),
             Place::Outside => "in no pool".to_owned(),
         }
-    }
-}
-
-impl Kernel for Session {
-    fn import(&self, index: u32, registers: &Registers) -> Verdict {
-        let call = Call::new(registers);
-        let irql = self.processor.irql();
-        let binding = self.bindings.get(index as usize);
-        let answer = match binding {
-            Some(binding) => binding.serve(self, &call),
-            None => Err(Binding::unknown(index)),
-        };
-        self.finish_paged_touch(&call, binding.is_some_and(|binding| binding.is_too_high(irql)));
-        match answer {
-            Ok(value) => Verdict::Return(value),
-            // The innermost reason is the one that counts; it has been kept already.
-            Err(Stop::CallBack(exit)) if *exit == Exit::Stopped => Verdict::Stop,
-            Err(stop) => {
-                self.stop.replace(Some((stop, *registers)));
-                Verdict::Stop
-            }
-        }
-    }
-
-    fn irql(&self) -> u8 {
-        self.processor.irql().level()
-    }
-
-    fn set_irql(&self, level: u8) {
-        if let Some(irql) = Irql::new(level) {
-            self.processor.set_irql(irql);
-            self.level_changed();
-        }
-    }
-
-    fn time_stamp(&self) -> u64 {
-        self.clock.read_time_stamp()
-    }
-
-    fn page_fault(&self, fault: &Fault, registers: Option<&Registers>) -> bool {
-        self.serve_paged_touch(fault, registers)
-    }
-}
-
-impl Session {
-    /// Reports a lock that is taken for a raised level at a lower one.
-    pub(crate) fn report_lock_below_dispatch(&self, call: &Call<'_>, lock: VirtualAddress) {
-        let message = format!(
-            "the spin lock at {lock} was acquired at {} by a routine that must be called at DISPATCH_LEVEL",
-            self.processor.irql()
-        );
-        self.report_rule(call, Rule::IrqlTooLow, &message);
     }
 }

@@ -29,6 +29,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_gettid,
     libc::SYS_sched_yield,
     libc::SYS_restart_syscall,
+    libc::SYS_arch_prctl,
     libc::SYS_exit,
     libc::SYS_exit_group,
 ];

@@ -1,54 +1,65 @@
-#![expect(unsafe_code, reason = "switches stacks between host and driver code")]
-//! A flow of control in driver code, and the gate through which it calls the machine.
+#![expect(unsafe_code, reason = "switches stacks between fibers, and between host and driver code")]
+//! A flow of control in driver code, with a kernel stack for the driver and a host stack for the machine's routines.
 //!
-//! Host code runs on the stack that Linux gave it, driver code on a kernel stack in the arena, of the size that
-//! Windows has. [`Fiber::call`] goes from the first to the second; an import's thunk jumps to the *gate*, which goes back
-//! to the host's stack, just below the frame of `call`, and later returns to the driver:
-//!
-//! ```text
-//!   host stack                     kernel stack
-//!   ─────────────                  ─────────────
-//!   call() frame  ───enter──────▶  DriverEntry
-//!   import frame  ◀───gate───────    calls an import
-//!   the routine in Rust
-//!        │ verdict: return ─────▶    goes on
-//!        │ verdict: stop
-//!   call() returns                 (left as it is)
-//! ```
+//! [`Fiber::call`] runs a routine of the driver's on the kernel stack; what the driver calls is served on the host stack
+//! (the module `gate` has the ways between them). Calls may nest: an import may call the driver back, and so may
+//! the machine after a trap. A fiber is suspended only in host code, by going on with another one
+//! ([`KernelFiber::switch_to`]), so a routine of the machine that waits simply does not return for a while.
 //!
 //! # What this module promises
 //! - Driver registers that the Windows calling convention preserves are preserved over an import.
-//! - A fiber is given up only from the gate, after its Rust frames have returned, or from a trap in driver code, under
-//!   which there are none: so no Rust frame is ever skipped.
-//! - Calls may nest (an import may call the driver back); each level has its own place on the host stack.
+//! - A call is given up only from a gate, after its Rust frames have returned: so no Rust frame is ever skipped.
+//! - Calls may nest; each level has its own place on the host stack.
 
+use crate::gate::{self, FullFrame, ImportFrame};
 use crate::layout::{self, ARENA, Window};
-use crate::{HostError, arena, guarded};
+use crate::{HostError, arena, guarded, host_stack, words};
+use host_stack::HostStack;
 use ntpool_machine::{
-    Access, DriverMemory, Exit, Fault, Fiber, MOST_ARGUMENTS, Registers, Trap, TrapKind, register,
+    Access, DriverMemory, Exit, Fault, Fiber, FullRegisters, MOST_ARGUMENTS, Registers, Trap, TrapKind,
+    register,
 };
 use ntpool_memory::Protection;
 use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
-use std::arch::naked_asm;
 use std::cell::Cell;
-use std::mem::offset_of;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::convert::Infallible;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What the machine does with an import's call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub use crate::gate::{THUNK_SIZE, thunk};
+
+/// How driver code goes on that arrived at the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Return this value to the driver.
+    /// Behind the call of an import, with this value.
     Return(u64),
-    /// Give the fiber up.
+    /// With these registers.
+    Resume(Box<FullRegisters>),
+    /// Not at all: the call is given up, and the machine knows why.
     Stop,
+    /// Not at all: the trap that it met ends the call.
+    Unserved,
 }
 
 /// What the host asks of the machine while driver code runs.
 ///
-/// Every method is called on the thread that called [`Fiber::call`], while that call waits.
+/// Every method is called on the fiber that called [`Fiber::call`], while that call waits.
 pub trait Kernel {
     /// Carries out the import bound under `index`, called with these registers.
     fn import(&self, index: u32, registers: &Registers) -> Verdict;
+
+    /// Decides what becomes of driver code that trapped. It is called on the host stack, and may call driver code.
+    fn trap(&self, trap: &Trap) -> Verdict {
+        let _ = trap;
+        Verdict::Unserved
+    }
+
+    /// Takes note that driver code was interrupted by the clock ([`ticks`](crate::ticks)); it goes on with the registers it
+    /// had, or not at all.
+    fn tick(&self, registers: &Registers) -> Verdict {
+        let _ = registers;
+        Verdict::Unserved
+    }
 
     /// The processor's level, which driver code may read from cr8.
     fn irql(&self) -> u8;
@@ -69,165 +80,167 @@ pub trait Kernel {
     }
 }
 
-/// The registers at an import's call, as the gate lays them out on the host stack.
-#[repr(C, align(16))]
-struct ImportFrame {
-    general: [u64; 16],
-    return_address: u64,
-    result: u64,
-    preserved_vectors: [[u64; 2]; 10],
-}
-
-const _: () = assert!(size_of::<ImportFrame>().is_multiple_of(16));
-
-/// The host's stack pointer below the innermost `enter`; zero while no driver code runs.
-static HOST_STACK: AtomicU64 = AtomicU64::new(0);
-/// What belongs to the innermost call, on that call's own frame: only set and read on the thread that runs the fiber.
-static KERNEL: AtomicPtr<KernelSlot> = AtomicPtr::new(std::ptr::null_mut());
-/// Set by the signal that asks driver code to stop, cleared when a fiber has been given up for it.
+/// Set by the signal that asks driver code to stop, cleared when a call has been given up for it.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// What belongs to a call into driver code, on that call's own frame.
 struct KernelSlot {
     kernel: *const (dyn Kernel + 'static),
     exit: Cell<Option<Exit>>,
-    /// The driver's stack pointer while an import is being served: what lies above belongs to the driver.
+    /// The kernel stack that it runs on.
+    stack: Window,
+    /// Where that stack begins for it: what lies above is not its.
+    top: u64,
+    /// The driver's stack pointer while it waits for the machine: what lies above belongs to the driver.
     stack_pointer: Cell<u64>,
+    /// How driver code arrived at the machine that it waits for.
+    arrival: Cell<Arrival>,
+    /// How it shall go on, while it does.
+    departure: Cell<Option<FullFrame>>,
+    outer: *const KernelSlot,
 }
 
-/// What `enter` returns: the routine's value, and whether the fiber was given up.
-#[repr(C)]
-struct Left {
-    value: u64,
-    abandoned: u64,
+/// How driver code arrived at the machine.
+#[derive(Clone, Copy)]
+enum Arrival {
+    /// It has not: it runs.
+    Running,
+    /// By calling an import.
+    Import(*const ImportFrame),
+    /// By a trap, or by a signal from outside.
+    Trap(*const FullFrame),
 }
 
-/// Calls `routine` on the stack that ends at `stack_top`, by the Windows calling convention: the arguments that are not
-/// in registers lie from `stack_top` on.
+/// Why a signal handler sends driver code to the machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Summons {
+    /// It trapped.
+    Trap(TrapKind),
+    /// The host's clock ticked.
+    Tick,
+    /// Its time is over.
+    TimeOver,
+}
+
+/// A fiber's record, which stays where it is for as long as the fiber is.
+pub(crate) struct Record {
+    kernel_stack: Window,
+    /// The stack for host code; `None` for a fiber on the stack that Linux gave its thread.
+    host_stack: Option<HostStack>,
+    /// Where host code was left, while the fiber is suspended.
+    saved_stack_pointer: Cell<u64>,
+    /// What the word of the host's stack is for this fiber, while it is suspended.
+    saved_host_word: Cell<u64>,
+    /// The innermost call into driver code.
+    slot: Cell<*const KernelSlot>,
+    /// Why a signal handler sent driver code to the trap gate.
+    summons: Cell<Option<Summons>>,
+    /// What the fiber is for, before it runs the first time.
+    main: Cell<Option<Box<dyn FnOnce() -> Infallible>>>,
+}
+
+/// The gate's continuation in Rust: 0 returns to the driver, 1 gives the call up, anything else is the frame to go on with.
 ///
-/// Registers that a routine may not rely on are zero, so that every run starts alike.
-#[unsafe(naked)]
-unsafe extern "sysv64" fn enter(routine: u64, arguments: *const [u64; 4], stack_top: u64) -> Left {
-    naked_asm!(
-        "push rbx", "push rbp", "push r12", "push r13", "push r14", "push r15",
-        "push qword ptr [rip + {host_stack}]",
-        "mov [rip + {host_stack}], rsp",
-        "mov rax, rdi",
-        "mov rcx, [rsi]",
-        "mov r8, [rsi + 16]",
-        "mov r9, [rsi + 24]",
-        "mov rsp, rdx",
-        "mov rdx, [rsi + 8]",
-        "sub rsp, 32",
-        "xor ebx, ebx", "xor ebp, ebp", "xor esi, esi", "xor edi, edi", "xor r10d, r10d", "xor r11d, r11d",
-        "xor r12d, r12d", "xor r13d, r13d", "xor r14d, r14d", "xor r15d, r15d",
-        "call rax",
-        "mov rsp, [rip + {host_stack}]",
-        "xor edx, edx",
-        "jmp 2f",
-        ".globl ntpool_fiber_abandon",
-        "ntpool_fiber_abandon:",
-        "mov rsp, [rip + {host_stack}]",
-        "mov edx, 1",
-        "2:",
-        "push 2",
-        "popfq",
-        // Host code expects the vector unit's default rounding and masks; a driver may have changed them.
-        "mov dword ptr [rsp - 8], 0x1F80",
-        "ldmxcsr [rsp - 8]",
-        "pop qword ptr [rip + {host_stack}]",
-        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbp", "pop rbx",
-        "ret",
-        host_stack = sym HOST_STACK,
-    )
-}
-
-/// Where every import's thunk jumps, with the import's index in r10d.
-#[unsafe(naked)]
-unsafe extern "sysv64" fn gate() {
-    naked_asm!(
-        ".globl ntpool_gate_start",
-        "ntpool_gate_start:",
-        "mov r11, rsp",
-        "mov rsp, [rip + {host_stack}]",
-        "sub rsp, {frame}",
-        "mov [rsp + 8*0], rax", "mov [rsp + 8*1], rcx", "mov [rsp + 8*2], rdx", "mov [rsp + 8*3], rbx",
-        "mov [rsp + 8*4], r11", "mov [rsp + 8*5], rbp", "mov [rsp + 8*6], rsi", "mov [rsp + 8*7], rdi",
-        "mov [rsp + 8*8], r8", "mov [rsp + 8*9], r9", "mov [rsp + 8*10], r10", "mov [rsp + 8*11], r11",
-        "mov [rsp + 8*12], r12", "mov [rsp + 8*13], r13", "mov [rsp + 8*14], r14", "mov [rsp + 8*15], r15",
-        "mov rax, [r11]",
-        "mov [rsp + {return_address}], rax",
-        "movaps [rsp + {vectors} + 16*0], xmm6", "movaps [rsp + {vectors} + 16*1], xmm7",
-        "movaps [rsp + {vectors} + 16*2], xmm8", "movaps [rsp + {vectors} + 16*3], xmm9",
-        "movaps [rsp + {vectors} + 16*4], xmm10", "movaps [rsp + {vectors} + 16*5], xmm11",
-        "movaps [rsp + {vectors} + 16*6], xmm12", "movaps [rsp + {vectors} + 16*7], xmm13",
-        "movaps [rsp + {vectors} + 16*8], xmm14", "movaps [rsp + {vectors} + 16*9], xmm15",
-        // Flags that a driver may have set and host code does not expect: direction, alignment check, single step.
-        "push 2",
-        "popfq",
-        "mov edi, r10d",
-        "mov rsi, rsp",
-        "call {serve}",
-        "test eax, eax",
-        "jnz ntpool_fiber_abandon",
-        "movaps xmm6, [rsp + {vectors} + 16*0]", "movaps xmm7, [rsp + {vectors} + 16*1]",
-        "movaps xmm8, [rsp + {vectors} + 16*2]", "movaps xmm9, [rsp + {vectors} + 16*3]",
-        "movaps xmm10, [rsp + {vectors} + 16*4]", "movaps xmm11, [rsp + {vectors} + 16*5]",
-        "movaps xmm12, [rsp + {vectors} + 16*6]", "movaps xmm13, [rsp + {vectors} + 16*7]",
-        "movaps xmm14, [rsp + {vectors} + 16*8]", "movaps xmm15, [rsp + {vectors} + 16*9]",
-        "mov rsi, [rsp + 8*6]",
-        "mov rdi, [rsp + 8*7]",
-        "mov rax, [rsp + {result}]",
-        "mov rsp, [rsp + 8*4]",
-        // What the host left in registers that belong to nobody is no business of the driver's, and differs by run.
-        "xor ecx, ecx", "xor edx, edx", "xor r8d, r8d", "xor r9d, r9d", "xor r10d, r10d", "xor r11d, r11d",
-        "pxor xmm0, xmm0", "pxor xmm1, xmm1", "pxor xmm2, xmm2", "pxor xmm3, xmm3", "pxor xmm4, xmm4",
-        "pxor xmm5, xmm5",
-        "ret",
-        ".globl ntpool_gate_end",
-        "ntpool_gate_end:",
-        host_stack = sym HOST_STACK,
-        frame = const size_of::<ImportFrame>(),
-        return_address = const offset_of!(ImportFrame, return_address),
-        result = const offset_of!(ImportFrame, result),
-        vectors = const offset_of!(ImportFrame, preserved_vectors),
-        serve = sym serve,
-    )
-}
-
-unsafe extern "C" {
-    safe static ntpool_fiber_abandon: u8;
-    safe static ntpool_gate_start: u8;
-    safe static ntpool_gate_end: u8;
-}
-
-/// The gate's continuation in Rust; non-zero gives the fiber up.
-unsafe extern "sysv64" fn serve(index: u32, frame: *mut ImportFrame) -> u64 {
-    // SAFETY: the gate passes a frame that it has just laid out on the host stack, and nobody else knows it.
-    let frame = unsafe { &mut *frame };
-    let mut registers = Registers { instruction: frame.return_address, general: frame.general, flags: 0 };
-    // As the caller will see it after the return.
-    registers.general[register::RSP] += 8;
-    slot(|slot| slot.stack_pointer.set(frame.general[register::RSP]));
+/// # Safety
+/// 1. `frame` is one that the gate has just laid out on the host stack, and nobody else knows it.
+pub(crate) unsafe extern "sysv64" fn serve_import(index: u32, frame: *mut ImportFrame) -> u64 {
+    // SAFETY: the caller's promise 1; the gate reads it only after this function has returned.
+    let registers = unsafe { (*frame).registers() };
+    slot(|slot| {
+        slot.stack_pointer.set(registers.stack_pointer() - 8);
+        slot.arrival.set(Arrival::Import(frame));
+    });
     let verdict = with_kernel(|kernel| kernel.import(index, &registers));
     let interrupted = take_interrupt();
     match verdict {
-        Verdict::Return(_) if interrupted => {
-            set_exit(Exit::InterruptedInCall(registers));
-            1
-        }
+        Verdict::Return(_) | Verdict::Resume(_) if interrupted => give_up(Exit::InterruptedInCall(registers)),
         Verdict::Return(value) => {
-            frame.result = value;
-            0
+            // SAFETY: as above.
+            unsafe { (*frame).set_result(value) };
+            slot(|slot| slot.arrival.set(Arrival::Running));
+            RETURN
         }
-        Verdict::Stop => {
-            set_exit(Exit::Stopped);
-            1
-        }
+        Verdict::Resume(full) => go_on(&full),
+        Verdict::Stop | Verdict::Unserved => give_up(Exit::Stopped),
     }
 }
 
+/// What the gates do with driver code, beside going on with a frame whose address is told.
+const RETURN: u64 = 0;
+const GIVE_UP: u64 = 1;
+
+fn give_up(exit: Exit) -> u64 {
+    slot(|slot| slot.exit.set(Some(exit)));
+    GIVE_UP
+}
+
+/// Lets the innermost call go on with these registers.
+fn go_on(full: &FullRegisters) -> u64 {
+    slot(|slot| {
+        slot.arrival.set(Arrival::Running);
+        slot.departure.set(Some(FullFrame::new(full)));
+        // The option's payload is read by the gate before anything else happens on this fiber.
+        // SAFETY: it was set just now, and the slot lives until the call returns.
+        let frame = unsafe { (*slot.departure.as_ptr()).as_ref() };
+        ptr::from_ref(frame.expect("it was set just now")) as u64
+    })
+}
+
+/// The trap gate's continuation in Rust: 1 gives the call up, anything else is the frame to go on with.
+///
+/// # Safety
+/// 1. `frame` is what a signal handler has just laid out on the host stack, and nobody else knows it.
+pub(crate) unsafe extern "sysv64" fn serve_trap(frame: *const FullFrame) -> u64 {
+    // SAFETY: the caller's promise 1.
+    let full = unsafe { (*frame).full() };
+    let registers = full.registers;
+    slot(|slot| {
+        slot.stack_pointer.set(registers.stack_pointer());
+        slot.arrival.set(Arrival::Trap(frame));
+    });
+    let summons = current().summons.take().expect("a signal handler says why it sends driver code here");
+    let (verdict, otherwise) = match summons {
+        Summons::TimeOver => (Verdict::Unserved, Some(Exit::Interrupted(registers))),
+        Summons::Trap(kind) => {
+            let trap = Trap { kind, registers };
+            (with_kernel(|kernel| kernel.trap(&trap)), Some(Exit::Trapped(trap)))
+        }
+        Summons::Tick => (with_kernel(|kernel| kernel.tick(&registers)), None),
+    };
+    match (verdict, otherwise) {
+        (Verdict::Stop, _) => give_up(Exit::Stopped),
+        _ if take_interrupt() => give_up(Exit::Interrupted(registers)),
+        (Verdict::Resume(full), _) => go_on(&full),
+        (_, Some(exit)) => give_up(exit),
+        (_, None) => go_on(&full),
+    }
+}
+
+/// The first routine of a fiber on a host stack of its own.
+///
+/// # Safety
+/// 1. `record` is the address of the record of the fiber that begins.
+pub(crate) unsafe extern "sysv64" fn main_routine(record: *const Record) -> ! {
+    // SAFETY: the caller's promise 1; a fiber's record outlives its running.
+    let main = unsafe { (*record).main.take() };
+    match main.expect("a fiber begins once")() {}
+}
+
+fn current() -> &'static Record {
+    let record = words::fiber() as *const Record;
+    assert!(!record.is_null(), "driver code runs on fibers only");
+    // SAFETY: the word holds the address of the running fiber's record, which lives for as long as it runs; the reference
+    // is used at once and kept by nobody.
+    unsafe { &*record }
+}
+
+/// The innermost call of the running fiber.
+fn innermost() -> *const KernelSlot {
+    if words::fiber() == 0 { ptr::null() } else { current().slot.get() }
+}
+
 fn slot<R>(use_it: impl FnOnce(&KernelSlot) -> R) -> R {
-    let slot = KERNEL.load(Ordering::Relaxed);
+    let slot = innermost();
     assert!(!slot.is_null(), "driver code runs only inside a fiber's call");
     // SAFETY: `KernelFiber::call` keeps the slot alive on its own frame while the pointer is set.
     use_it(unsafe { &*slot })
@@ -235,20 +248,24 @@ fn slot<R>(use_it: impl FnOnce(&KernelSlot) -> R) -> R {
 
 /// Lets the innermost call's machine do something.
 pub(crate) fn with_kernel<R>(use_it: impl FnOnce(&dyn Kernel) -> R) -> R {
-    slot(|slot| {
-        // SAFETY: `KernelFiber::call` borrows the machine for as long as the slot exists.
-        use_it(unsafe { &*slot.kernel })
-    })
+    // SAFETY: `KernelFiber::call` borrows the machine for as long as the slot exists.
+    let kernel = slot(|slot| unsafe { &*slot.kernel });
+    use_it(kernel)
 }
 
-/// Says why the fiber is about to be given up.
-pub(crate) fn set_exit(exit: Exit) {
-    slot(|slot| slot.exit.set(Some(exit)));
-}
-
-/// Whether driver code is running or waiting for an import.
+/// Whether driver code is running on this fiber or waiting for the machine.
 pub(crate) fn is_running() -> bool {
-    !KERNEL.load(Ordering::Relaxed).is_null()
+    !innermost().is_null()
+}
+
+/// Prepares for driver code to arrive at the trap gate with these registers: the stack pointer to go there with.
+pub(crate) fn summon(summons: Summons, full: &FullRegisters) -> u64 {
+    current().summons.set(Some(summons));
+    let frame = (words::host_stack() - size_of::<FullFrame>() as u64) & !0xF;
+    // SAFETY: the fiber is in driver code, so nothing of the host's lies below the word on its host stack, which has
+    // room for a frame; the handler that calls this runs on another stack.
+    unsafe { ptr::write(frame as *mut FullFrame, FullFrame::new(full)) };
+    frame
 }
 
 /// Asks for the fiber to be given up at the end of the import that is being served.
@@ -261,33 +278,62 @@ pub(crate) fn take_interrupt() -> bool {
     INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
-/// The instruction that gives the fiber up, when the registers' other contents no longer matter.
-pub(crate) fn abandon_instruction() -> u64 {
-    std::ptr::from_ref(&ntpool_fiber_abandon) as u64
+/// A run of driver frames on the running fiber, between the machine's call that began it and the driver's arrival at the
+/// machine that ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Where its stack begins: its frames lie below.
+    pub top: VirtualAddress,
+    /// The stack that it lies on.
+    pub stack: Window,
+    /// The driver's registers where it had arrived at the machine that then made this call; `None` for the fiber's first.
+    pub caller: Option<FullRegisters>,
 }
 
-/// Whether the instruction is the gate's.
-pub(crate) fn gate_owns(instruction: u64) -> bool {
-    (std::ptr::from_ref(&ntpool_gate_start) as u64..std::ptr::from_ref(&ntpool_gate_end) as u64)
-        .contains(&instruction)
-}
-
-/// The bytes of a thunk: driver code that calls it calls the import of this index.
+/// The segments of the running fiber, the innermost at depth 0.
 #[must_use]
-pub fn thunk(index: u32) -> [u8; THUNK_SIZE] {
-    let mut code = [0xCC; THUNK_SIZE];
-    // mov r10d, index; mov r11, gate; jmp r11: these two registers belong to nobody at a call.
-    code[..2].copy_from_slice(&[0x41, 0xBA]);
-    code[2..6].copy_from_slice(&index.to_le_bytes());
-    code[6..8].copy_from_slice(&[0x49, 0xBB]);
-    let gate: unsafe extern "sysv64" fn() = gate;
-    code[8..16].copy_from_slice(&(gate as usize as u64).to_le_bytes());
-    code[16..19].copy_from_slice(&[0x41, 0xFF, 0xE3]);
-    code
+pub fn segment(depth: usize) -> Option<Segment> {
+    let mut slot = innermost();
+    for _ in 0..depth {
+        // SAFETY: slots live while their calls do, and an outer call outlives an inner one.
+        slot = unsafe { slot.as_ref()? }.outer;
+    }
+    // SAFETY: as above.
+    let slot = unsafe { slot.as_ref()? };
+    // SAFETY: as above.
+    let caller = unsafe { slot.outer.as_ref() }.and_then(KernelSlot::arrived);
+    Some(Segment { top: VirtualAddress(slot.top), stack: slot.stack, caller })
 }
 
-/// The size of a thunk in bytes.
-pub const THUNK_SIZE: usize = 32;
+/// The registers with which driver code of the running fiber arrived at the machine; `None` when it has not.
+#[must_use]
+pub fn arrival() -> Option<FullRegisters> {
+    // SAFETY: as in `segment`.
+    unsafe { innermost().as_ref() }.and_then(KernelSlot::arrived)
+}
+
+/// Takes bytes of the driver's stack below all that it uses, aligned to 16; calls into the driver lie below them until
+/// driver code goes on.
+#[must_use]
+pub fn reserve(size: Bytes) -> VirtualAddress {
+    slot(|slot| {
+        let bottom = slot.stack_pointer.get().wrapping_sub(size.0) & !0xF;
+        slot.stack_pointer.set(bottom);
+        VirtualAddress(bottom)
+    })
+}
+
+impl KernelSlot {
+    fn arrived(&self) -> Option<FullRegisters> {
+        match self.arrival.get() {
+            Arrival::Running => None,
+            // SAFETY: frames lie on the host stack until driver code goes on, which clears this.
+            Arrival::Import(frame) => Some(unsafe { (*frame).full() }),
+            // SAFETY: as above.
+            Arrival::Trap(frame) => Some(unsafe { (*frame).full() }),
+        }
+    }
+}
 
 /// The driver's memory, through guarded copies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -304,29 +350,69 @@ impl DriverMemory for GuardedMemory {
 }
 
 /// A fiber with its kernel stack.
-#[derive(Debug)]
 pub struct KernelFiber {
-    stack: Window,
+    record: Box<Record>,
 }
 
 /// What untouched stack memory holds, so that the deepest use can be told afterwards.
 const STACK_PAINT: u8 = 0xDB;
 
+/// Makes a kernel stack, which is mapped and writable, look untouched.
+///
+/// # Errors
+/// When it is not mapped and writable.
+pub fn paint_stack(stack: Window) -> Result<(), HostError> {
+    guarded::fill(stack.base, stack.size, STACK_PAINT)
+        .map_err(|fault| HostError::plain(format!("write a new kernel stack at {}", fault.address)))
+}
+
+/// The most bytes of a kernel stack that have been used since it was painted.
+#[must_use]
+pub fn stack_used(stack: Window) -> u64 {
+    let mut page = [0; PAGE_SIZE.0 as usize];
+    for start in (stack.base.0..stack.end().0).step_by(page.len()) {
+        if guarded::read(VirtualAddress(start), &mut page).is_err() {
+            return stack.size.0;
+        }
+        if let Some(offset) = page.iter().position(|&byte| byte != STACK_PAINT) {
+            return stack.end().0 - (start + offset as u64);
+        }
+    }
+    0
+}
+
 impl KernelFiber {
-    /// A fiber on a kernel stack that is mapped and writable.
+    /// The fiber of the calling thread of Linux, on a kernel stack that is mapped and writable.
     ///
     /// # Errors
     /// When it is not.
     pub fn new(stack: Window) -> Result<KernelFiber, HostError> {
-        guarded::fill(stack.base, stack.size, STACK_PAINT)
-            .map_err(|fault| HostError::plain(format!("write a new kernel stack at {}", fault.address)))?;
-        Ok(KernelFiber { stack })
+        paint_stack(stack)?;
+        Ok(KernelFiber { record: Box::new(Record::new(stack, None, None)) })
     }
 
-    /// The addresses of its stack.
+    /// A fiber that runs `main` on a host stack of its own when it is first switched to. What `main` does at its end is
+    /// switch to another fiber, and never come back.
+    ///
+    /// # Errors
+    /// When the kernel stack is not mapped and writable, or Linux has no memory for the host stack.
+    pub fn with_routine(
+        stack: Window,
+        main: Box<dyn FnOnce() -> Infallible>,
+    ) -> Result<KernelFiber, HostError> {
+        paint_stack(stack)?;
+        let host_stack = HostStack::new()?;
+        let fiber = KernelFiber { record: Box::new(Record::new(stack, Some(host_stack), Some(main))) };
+        let record = ptr::from_ref::<Record>(&fiber.record) as u64;
+        let host_stack = fiber.record.host_stack.as_ref().expect("it was given one just now");
+        fiber.record.saved_stack_pointer.set(host_stack.push_words(&gate::new_stack_words(record)));
+        Ok(fiber)
+    }
+
+    /// The addresses of its kernel stack.
     #[must_use]
     pub fn stack(&self) -> Window {
-        self.stack
+        self.record.kernel_stack
     }
 
     /// The fiber, with the machine that serves it.
@@ -335,7 +421,66 @@ impl KernelFiber {
         ServedFiber { fiber: self, kernel }
     }
 
-    fn call(&self, kernel: &dyn Kernel, routine: VirtualAddress, arguments: &[u64]) -> Exit {
+    /// Makes it the running fiber of the calling thread of Linux, whose stack it is on.
+    ///
+    /// # Panics
+    /// For a fiber with a host stack of its own.
+    pub fn begin(&self) {
+        assert!(self.record.host_stack.is_none(), "a fiber with a stack of its own begins by a switch");
+        words::set_fiber(ptr::from_ref::<Record>(&self.record) as u64);
+    }
+
+    /// Whether it is the one that runs.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        words::fiber() == ptr::from_ref::<Record>(&self.record) as u64
+    }
+
+    /// Suspends the running fiber and goes on with this one; returns when somebody switches back.
+    ///
+    /// # Panics
+    /// When no fiber runs on this thread.
+    #[inline(never)]
+    pub fn switch_to(&self) {
+        if self.is_current() {
+            return;
+        }
+        let from = current();
+        from.saved_host_word.set(words::host_stack());
+        words::set_fiber(ptr::from_ref::<Record>(&self.record) as u64);
+        words::set_host_stack(self.record.saved_host_word.get());
+        // SAFETY: a fiber that does not run was left by this very function, or has the stack that `with_routine` laid
+        // out; nothing runs on its stack, since it is not the running one.
+        unsafe {
+            gate::switch_stacks(from.saved_stack_pointer.as_ptr(), self.record.saved_stack_pointer.get())
+        };
+    }
+
+    /// Calls a routine of the driver's on this fiber, which must be the running one, or one of the calling thread's own.
+    ///
+    /// On its own kernel stack, or on another one that nothing uses but nested calls: each call goes below what is in
+    /// use.
+    pub fn call_on(
+        &self,
+        kernel: &dyn Kernel,
+        stack: Window,
+        routine: VirtualAddress,
+        arguments: &[u64],
+    ) -> Exit {
+        let before = words::fiber();
+        let own = ptr::from_ref::<Record>(&self.record) as u64;
+        if before != own {
+            assert!(self.record.host_stack.is_none(), "driver code is called on the running fiber");
+            words::set_fiber(own);
+        }
+        let exit = self.call(kernel, stack, routine, arguments);
+        if before != own {
+            words::set_fiber(before);
+        }
+        exit
+    }
+
+    fn call(&self, kernel: &dyn Kernel, stack: Window, routine: VirtualAddress, arguments: &[u64]) -> Exit {
         if !ARENA.contains(routine) {
             return no_code_at(routine);
         }
@@ -343,18 +488,27 @@ impl KernelFiber {
         // SAFETY: only the lifetime changes; the pointer is dropped before this call returns.
         let kernel =
             unsafe { std::mem::transmute::<*const dyn Kernel, *const (dyn Kernel + 'static)>(kernel) };
-        let (in_registers, top) = match push_arguments(self.free_top(), arguments) {
+        let (in_registers, top) = match push_arguments(self.free_top(stack), arguments) {
             Ok(pushed) => pushed,
             Err(fault) => return overflowed(routine, fault),
         };
-        let mut slot = KernelSlot { kernel, exit: Cell::new(None), stack_pointer: Cell::new(top) };
-        let outer = KERNEL.swap(&raw mut slot, Ordering::Relaxed);
-        // SAFETY: the stack belongs to this fiber, and the frame that was just written on it says that it is mapped and
+        let slot = KernelSlot {
+            kernel,
+            exit: Cell::new(None),
+            stack,
+            top,
+            stack_pointer: Cell::new(top),
+            arrival: Cell::new(Arrival::Running),
+            departure: Cell::new(None),
+            outer: self.record.slot.get(),
+        };
+        self.record.slot.set(&raw const slot);
+        // SAFETY: the stack is for this fiber's calls, and the frame that was just written on it says that it is mapped and
         // writable from the return address up; `enter` comes back once, whatever the routine does, because a trap in
-        // driver code ends at `ntpool_fiber_abandon`.
-        let left = unsafe { enter(routine.0, &raw const in_registers, top) };
-        KERNEL.store(outer, Ordering::Relaxed);
-        if outer.is_null() {
+        // driver code that nobody serves ends at the label behind the call.
+        let left = unsafe { gate::enter(routine.0, &raw const in_registers, top) };
+        self.record.slot.set(slot.outer);
+        if slot.outer.is_null() {
             // A request that came too late for this call is not meant for the next one.
             take_interrupt();
         }
@@ -364,28 +518,47 @@ impl KernelFiber {
         }
     }
 
-    /// Where a call's stack begins: at the top, or below what the driver uses when one of its imports calls it back.
-    fn free_top(&self) -> u64 {
-        if is_running() {
-            let inner = slot(|slot| slot.stack_pointer.get());
-            if self.stack.contains(VirtualAddress(inner)) {
-                return inner & !0xF;
+    /// Where a call's stack begins: at the top, or below what the driver uses of it already.
+    fn free_top(&self, stack: Window) -> u64 {
+        let mut slot = self.record.slot.get();
+        // SAFETY: slots live while their calls do, and an outer call outlives an inner one.
+        while let Some(call) = unsafe { slot.as_ref() } {
+            let inner = call.stack_pointer.get();
+            if call.stack == stack {
+                if stack.contains(VirtualAddress(inner)) {
+                    return inner & !0xF;
+                }
+                break;
             }
+            slot = call.outer;
         }
-        self.stack.end().0
+        stack.end().0
     }
+}
 
-    fn stack_used(&self) -> u64 {
-        let mut page = [0; PAGE_SIZE.0 as usize];
-        for start in (self.stack.base.0..self.stack.end().0).step_by(page.len()) {
-            if guarded::read(VirtualAddress(start), &mut page).is_err() {
-                return self.stack.size.0;
-            }
-            if let Some(offset) = page.iter().position(|&byte| byte != STACK_PAINT) {
-                return self.stack.end().0 - (start + offset as u64);
-            }
+impl Drop for KernelFiber {
+    fn drop(&mut self) {
+        if self.is_current() {
+            words::set_fiber(0);
         }
-        0
+    }
+}
+
+impl Record {
+    fn new(
+        kernel_stack: Window,
+        host_stack: Option<HostStack>,
+        main: Option<Box<dyn FnOnce() -> Infallible>>,
+    ) -> Record {
+        Record {
+            kernel_stack,
+            host_stack,
+            saved_stack_pointer: Cell::new(0),
+            saved_host_word: Cell::new(0),
+            slot: Cell::new(ptr::null()),
+            summons: Cell::new(None),
+            main: Cell::new(main),
+        }
     }
 }
 
@@ -434,11 +607,11 @@ pub struct ServedFiber<'a> {
 
 impl Fiber for ServedFiber<'_> {
     fn call(&self, routine: VirtualAddress, arguments: &[u64]) -> Exit {
-        self.fiber.call(self.kernel, routine, arguments)
+        self.fiber.call_on(self.kernel, self.fiber.stack(), routine, arguments)
     }
 
     fn stack_used(&self) -> u64 {
-        self.fiber.stack_used()
+        stack_used(self.fiber.stack())
     }
 }
 

@@ -4,7 +4,7 @@
 //! between 0x2000_0000_0000 and 0x2400_0000_0000, clear of where Linux places programs, libraries and stacks and of
 //! the shadow memory of the sanitizers. A filter on system calls relies on the bounds being multiples of 4 GiB.
 
-use ntpool_types::{Bytes, SYSTEM_SPACE_START, VirtualAddress};
+use ntpool_types::{Bytes, ProcessorNumber, SYSTEM_SPACE_START, VirtualAddress};
 
 /// A range of addresses with one purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +52,10 @@ pub const PAGED_POOL: Window = Window::new(0x2020_0000_0000, 0x10_0000_0000);
 pub const DIRECT_MAP: Window = Window::new(0x2100_0000_0000, 0x100_0000_0000);
 
 /// Kernel stacks, each between guard pages.
-pub const STACKS: Window = Window::new(0x2200_0000_0000, 0x1_0000_0000);
+pub const STACKS: Window = Window::new(0x2200_0000_0000, 0x10_0000_0000);
 
 /// System data that drivers read: the processor's control area, the shared user data page, system objects.
-pub const SYSTEM_DATA: Window = Window::new(0x2201_0000_0000, 0x1_0000_0000);
+pub const SYSTEM_DATA: Window = Window::new(0x2210_0000_0000, 0x1_0000_0000);
 
 /// The pool's metadata, which no driver has business with.
 pub const POOL_METADATA: Window = Window::new(0x2300_0000_0000, 0x100_0000_0000);
@@ -78,8 +78,20 @@ pub const SHARED_USER_DATA: Window = Window::new(0xFFFF_F780_0000_0000, 0x1000);
 /// The page that stands in for [`SHARED_USER_DATA`].
 pub const SHARED_USER_DATA_SHADOW: VirtualAddress = SYSTEM_DATA.base;
 
-/// The processor's control area, to which GS points.
-pub const PROCESSOR_AREA: VirtualAddress = VirtualAddress(SYSTEM_DATA.base.0 + 0x1_0000);
+/// The most processors of a machine.
+pub const MOST_PROCESSORS: u32 = 64;
+
+/// The processors' control areas, a page each.
+#[must_use]
+pub const fn processor_areas(processors: u32) -> Window {
+    Window::new(SYSTEM_DATA.base.0 + 0x10_0000, processors as u64 * 0x1000)
+}
+
+/// A processor's control area, to which GS points while it runs.
+#[must_use]
+pub const fn processor_area(number: ProcessorNumber) -> VirtualAddress {
+    VirtualAddress(processor_areas(MOST_PROCESSORS).base.0 + number.0 as u64 * 0x1000)
+}
 
 /// System objects and data exports.
 pub const SYSTEM_OBJECTS: Window = Window::new(SYSTEM_DATA.base.0 + 0x2_0000, 0x2_0000);
@@ -87,6 +99,9 @@ pub const SYSTEM_OBJECTS: Window = Window::new(SYSTEM_DATA.base.0 + 0x2_0000, 0x
 /// The distance between two kernel stacks: the stack, and guard pages below it so many that a large frame can't step
 /// over them.
 const STACK_SLOT: u64 = 1 << 24;
+
+/// How many kernel stacks there is room for.
+pub const STACK_COUNT: u64 = STACKS.size.0 / STACK_SLOT;
 
 /// The pages of the `index`-th kernel stack, `size` long; around them nothing is mapped.
 #[must_use]

@@ -5,11 +5,11 @@
 //!
 //! - in a guarded copy: the machine may serve the fault, else the copy ends with it, as its caller expects;
 //! - in driver code: what a kernel would carry out is carried out (cr8, the shared user data page, the time stamp
-//!   counter) and the driver goes on; anything else is recorded and the fiber is given up;
+//!   counter) and the driver goes on; with anything else it is sent to the trap gate, where the machine decides;
 //! - anywhere else: the host's own code was hit. Where it reached for paged pool, the machine may serve the fault; else
 //!   the driver most likely wrote over it. The crash is announced and the process dies of the signal.
 //!
-//! A second handler serves the parent's request to stop.
+//! A second handler serves the parent's request to stop, and a third the ticks of the host's clock.
 //!
 //! # What this module promises
 //! - Rust code of the machine runs inside the handler only while driver code is interrupted synchronously, so it never
@@ -18,9 +18,10 @@
 //! - The handler runs on a stack of its own, since the driver's may be full or wrong.
 
 use crate::emulate::{self, Refused, Restore, SharedDataAccess};
+use crate::fiber::Summons;
 use crate::layout::{ARENA, PAGED_POOL, SHARED_USER_DATA, SHARED_USER_DATA_SHADOW};
-use crate::{HostError, fiber, guarded};
-use ntpool_machine::{Access, Exit, Fault, Registers, Trap, TrapKind, register};
+use crate::{HostError, fiber, gate, guarded, ticks};
+use ntpool_machine::{Access, Fault, FullRegisters, Registers, TrapKind, register};
 use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -77,7 +78,8 @@ pub fn install(announce_crash: CrashAnnouncement) -> Result<(), HostError> {
     for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS] {
         set_handler(signal, on_trap)?;
     }
-    set_handler(INTERRUPT_SIGNAL, on_interrupt)
+    set_handler(INTERRUPT_SIGNAL, on_interrupt)?;
+    set_handler(ticks::SIGNAL, on_tick)
 }
 
 type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
@@ -118,9 +120,21 @@ const SAVED_ORDER: [i32; 16] = [
 /// The interrupted registers, which become the processor's again when the handler returns.
 struct Interrupted<'a> {
     saved: &'a mut [i64; 23],
+    vector_unit: Option<&'a libc::_libc_fpstate>,
 }
 
-impl Interrupted<'_> {
+impl<'a> Interrupted<'a> {
+    /// The registers that the handler of this context will give back.
+    ///
+    /// # Safety
+    /// 1. `context` is what Linux handed a handler installed with SA_SIGINFO, which is still running.
+    unsafe fn of(context: *mut libc::c_void) -> Interrupted<'a> {
+        // SAFETY: the caller's promise 1: the context is live, and nobody else uses it while the handler runs.
+        let context = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext };
+        // SAFETY: as above; the pointer is null where Linux saved no vector registers.
+        Interrupted { saved: &mut context.gregs, vector_unit: unsafe { context.fpregs.as_ref() } }
+    }
+
     fn get(&self, which: i32) -> u64 {
         self.saved[which as usize] as u64
     }
@@ -145,10 +159,23 @@ impl Interrupted<'_> {
         self.set(libc::REG_RIP, self.get(libc::REG_RIP).wrapping_add(length));
     }
 
-    /// Makes the handler's return give the fiber up.
-    fn abandon(&mut self, exit: Exit) {
-        fiber::set_exit(exit);
-        self.set(libc::REG_RIP, fiber::abandon_instruction());
+    fn full(&self, registers: Registers) -> FullRegisters {
+        let mut full = FullRegisters { registers, ..FullRegisters::default() };
+        if let Some(unit) = self.vector_unit {
+            full.mxcsr = unit.mxcsr;
+            for (vector, saved) in full.vectors.iter_mut().zip(&unit._xmm) {
+                let [a, b, c, d] = saved.element.map(u128::from);
+                *vector = a | b << 32 | c << 64 | d << 96;
+            }
+        }
+        full
+    }
+
+    /// Makes the handler's return lead to the trap gate.
+    fn summon(&mut self, summons: Summons, registers: Registers) {
+        let frame = fiber::summon(summons, &self.full(registers));
+        self.set(libc::REG_RSP, frame);
+        self.set(libc::REG_RIP, gate::trap_gate_instruction());
         self.set(libc::REG_EFL, self.get(libc::REG_EFL) & !UNEXPECTED_FLAGS);
     }
 }
@@ -189,9 +216,8 @@ mod number {
 
 extern "C" fn on_trap(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     clear_flags();
-    // SAFETY: SA_SIGINFO handlers get a live ucontext_t, which nobody else uses while the handler runs.
-    let saved = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
-    let mut interrupted = Interrupted { saved };
+    // SAFETY: this is such a handler.
+    let mut interrupted = unsafe { Interrupted::of(context) };
     let mut cause = Cause {
         signal,
         number: interrupted.get(libc::REG_TRAPNO),
@@ -254,8 +280,8 @@ fn crash(interrupted: &Interrupted<'_>, cause: &Cause) {
 enum Trapped {
     /// It was served, and driver code goes on.
     GoesOn,
-    /// The fiber is given up.
-    GivenUp,
+    /// It is sent to the machine.
+    Sent,
 }
 
 /// Gives the fiber up where driver code is about to go on, if the parent asked for that while the trap was served. A loop
@@ -263,7 +289,7 @@ enum Trapped {
 fn stop_if_asked(interrupted: &mut Interrupted<'_>) {
     if PENDING_STEP.get().is_none() && fiber::take_interrupt() {
         let registers = interrupted.registers();
-        interrupted.abandon(Exit::Interrupted(registers));
+        interrupted.summon(Summons::TimeOver, registers);
     }
 }
 
@@ -299,8 +325,8 @@ fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) -> Trapped {
         TrapKind::SystemCall(_) if cause.signal == libc::SIGSYS => registers.instruction -= 2,
         _ => {}
     }
-    interrupted.abandon(Exit::Trapped(Trap { kind, registers }));
-    Trapped::GivenUp
+    interrupted.summon(Summons::Trap(kind), registers);
+    Trapped::Sent
 }
 
 /// The system call instruction of 32-bit programs, which some processors refuse in 64-bit ones.
@@ -421,14 +447,29 @@ extern "C" fn on_interrupt(_: i32, _: *mut libc::siginfo_t, context: *mut libc::
     if !fiber::is_running() {
         return;
     }
-    // SAFETY: as in `on_trap`.
-    let saved = unsafe { &mut (*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs };
-    let mut interrupted = Interrupted { saved };
+    // SAFETY: this is such a handler.
+    let mut interrupted = unsafe { Interrupted::of(context) };
     let registers = interrupted.registers();
-    let in_driver_code = ARENA.contains(VirtualAddress(registers.instruction));
-    if in_driver_code && !fiber::gate_owns(registers.instruction) && PENDING_STEP.get().is_none() {
-        interrupted.abandon(Exit::Interrupted(registers));
+    if is_between_instructions(&registers) {
+        interrupted.summon(Summons::TimeOver, registers);
     } else {
         fiber::interrupt_import();
     }
+}
+
+extern "C" fn on_tick(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    clear_flags();
+    // SAFETY: this is such a handler.
+    let mut interrupted = unsafe { Interrupted::of(context) };
+    let registers = interrupted.registers();
+    if fiber::is_running() && is_between_instructions(&registers) {
+        interrupted.summon(Summons::Tick, registers);
+    }
+}
+
+/// Whether driver code was interrupted where it may be taken off its processor.
+fn is_between_instructions(registers: &Registers) -> bool {
+    ARENA.contains(VirtualAddress(registers.instruction))
+        && !gate::owns(registers.instruction)
+        && PENDING_STEP.get().is_none()
 }

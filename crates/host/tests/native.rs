@@ -4,10 +4,11 @@
 use ntpool_host::fiber::{self, Kernel, KernelFiber, Verdict};
 use ntpool_host::layout::{IMAGES, SHARED_USER_DATA, SHARED_USER_DATA_SHADOW, Window, kernel_stack};
 use ntpool_host::{arena, guarded, processor_area, trap};
-use ntpool_machine::{Access, Exit, Fault, Fiber, Registers, Trap, TrapKind, register};
+use ntpool_machine::{Access, Exit, Fault, Fiber, FullRegisters, Registers, Trap, TrapKind, register};
 use ntpool_memory::Protection;
-use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
+use ntpool_types::{Bytes, PAGE_SIZE, ProcessorNumber, VirtualAddress};
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// Where the tests put their code.
@@ -19,7 +20,8 @@ const STACK_SIZE: Bytes = Bytes::kib(24);
 /// The arena, prepared once; one test at a time has it.
 static ARENA: LazyLock<Mutex<()>> = LazyLock::new(|| {
     arena::reserve().unwrap();
-    processor_area::prepare(VirtualAddress(0x1234)).unwrap();
+    processor_area::prepare(2).unwrap();
+    processor_area::become_processor(ProcessorNumber(0), VirtualAddress(0x1234)).unwrap();
     fiber::place_thunks(THUNKS, 4).unwrap();
     let stack = kernel_stack(0, STACK_SIZE);
     arena::map_anonymous(stack.base, stack.size, Protection::ReadWrite).unwrap();
@@ -419,6 +421,196 @@ fn a_guarded_copy_ends_at_the_first_byte_that_faults_and_never_leaves_the_arena(
 fn the_current_thread_stands_where_gs_points() {
     // mov rax, gs:[0x188]; ret
     let world = World::with_code(&[0x65, 0x48, 0x8B, 0x04, 0x25, 0x88, 1, 0, 0, 0xC3]);
-    processor_area::prepare(VirtualAddress(0x1234)).unwrap();
+    processor_area::prepare(2).unwrap();
+    processor_area::become_processor(ProcessorNumber(0), VirtualAddress(0x1234)).unwrap();
     assert_eq!(world.call(&Plain::default(), [0; 4]), Exit::Returned(0x1234));
+}
+
+/// A machine that lets driver code go on after a trap, with registers that it changed.
+struct Mending {
+    inner: Plain,
+    seen: RefCell<Vec<FullRegisters>>,
+}
+
+impl Kernel for Mending {
+    fn import(&self, index: u32, registers: &Registers) -> Verdict {
+        self.inner.import(index, registers)
+    }
+
+    fn trap(&self, trap: &Trap) -> Verdict {
+        let mut full = fiber::arrival().expect("it has just arrived");
+        assert_eq!(full.registers, trap.registers);
+        self.seen.borrow_mut().push(full);
+        // Over the instruction of two bytes, with another value in r12 and in xmm3.
+        full.registers.instruction += 2;
+        full.registers.general[12] = 0x77;
+        full.vectors[3] = 0xFACE_0000_0000_0000_0005;
+        Verdict::Resume(Box::new(full))
+    }
+
+    fn irql(&self) -> u8 {
+        self.inner.irql()
+    }
+
+    fn set_irql(&self, level: u8) {
+        self.inner.set_irql(level);
+    }
+
+    fn time_stamp(&self) -> u64 {
+        self.inner.time_stamp()
+    }
+}
+
+#[test]
+fn driver_code_goes_on_after_a_trap_with_every_register_given() {
+    // mov r12d, 5; mov eax, 9; movd xmm3, eax; stc; ud2; setc al; movzx eax, al; movd ecx, xmm3; add eax, ecx;
+    // add rax, r12; ret
+    let world = World::with_code(&[
+        0x41, 0xBC, 5, 0, 0, 0, 0xB8, 9, 0, 0, 0, 0x66, 0x0F, 0x6E, 0xD8, 0xF9, 0x0F, 0x0B, 0x0F, 0x92, 0xC0,
+        0x0F, 0xB6, 0xC0, 0x66, 0x0F, 0x7E, 0xD9, 0x01, 0xC8, 0x4C, 0x01, 0xE0, 0xC3,
+    ]);
+    let kernel = Mending { inner: Plain::default(), seen: RefCell::default() };
+    assert_eq!(world.call(&kernel, []), Exit::Returned(1 + 5 + 0x77), "the carry, xmm3, and r12");
+    let seen = kernel.seen.borrow();
+    assert_eq!((seen[0].registers.general[12], seen[0].vectors[3]), (5, 9));
+}
+
+#[test]
+fn the_machine_has_its_own_rounding_and_the_driver_keeps_its() {
+    /// Sums that round: up or down, whatever the vector unit is told.
+    struct Rounding(Cell<f64>);
+    impl Kernel for Rounding {
+        fn import(&self, _: u32, _: &Registers) -> Verdict {
+            self.0.set(std::hint::black_box(1.0) + std::hint::black_box(f64::EPSILON / 4.0));
+            Verdict::Return(0)
+        }
+        fn irql(&self) -> u8 {
+            0
+        }
+        fn set_irql(&self, _: u8) {}
+        fn time_stamp(&self) -> u64 {
+            0
+        }
+    }
+    // sub rsp, 0x28; mov dword [rsp+0x20], 0x5F80 (round up); ldmxcsr [rsp+0x20]; call the import; stmxcsr [rsp+0x20];
+    // mov eax, [rsp+0x20]; add rsp, 0x28; ret
+    let mut code = vec![0x48, 0x83, 0xEC, 0x28, 0xC7, 0x44, 0x24, 0x20, 0x80, 0x5F, 0, 0];
+    code.extend([0x0F, 0xAE, 0x54, 0x24, 0x20]);
+    code.extend(call_to(thunk(0)));
+    code.extend([0x0F, 0xAE, 0x5C, 0x24, 0x20, 0x8B, 0x44, 0x24, 0x20, 0x48, 0x83, 0xC4, 0x28, 0xC3]);
+    let world = World::with_code(&code);
+    let kernel = Rounding(Cell::new(0.0));
+    assert_eq!(world.call(&kernel, []), Exit::Returned(0x5F80), "the driver's word is as it was");
+    assert_eq!(kernel.0.get(), 1.0, "the machine rounds to nearest");
+    assert_eq!(std::hint::black_box(1.0) + std::hint::black_box(f64::EPSILON / 4.0), 1.0, "and so do we");
+}
+
+/// A machine whose imports go on with the other of two fibers.
+struct Turns {
+    fibers: RefCell<Vec<Rc<KernelFiber>>>,
+    log: RefCell<Vec<(usize, u64)>>,
+}
+
+impl Turns {
+    fn current(&self) -> usize {
+        self.fibers.borrow().iter().position(|fiber| fiber.is_current()).unwrap()
+    }
+
+    fn give_way(&self) {
+        let next = Rc::clone(&self.fibers.borrow()[1 - self.current()]);
+        next.switch_to();
+    }
+}
+
+impl Kernel for Turns {
+    fn import(&self, _: u32, registers: &Registers) -> Verdict {
+        let me = self.current();
+        self.log.borrow_mut().push((me, registers.general[register::RCX]));
+        self.give_way();
+        assert_eq!(self.current(), me);
+        Verdict::Return(registers.general[register::RCX] + 1)
+    }
+
+    fn irql(&self) -> u8 {
+        0
+    }
+
+    fn set_irql(&self, _: u8) {}
+
+    fn time_stamp(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn two_fibers_take_turns_in_their_imports_each_with_its_own_registers() {
+    // push rbx; sub rsp, 0x20; mov ebx, 3; again: call the import; mov rcx, rax; dec ebx; jnz again; add rsp, 0x20; pop rbx; ret
+    let mut code = vec![0x53, 0x48, 0x83, 0xEC, 0x20, 0xBB, 3, 0, 0, 0];
+    code.extend(call_to(thunk(0)));
+    code.extend([0x48, 0x89, 0xC1, 0xFF, 0xCB, 0x75, 0xED, 0x48, 0x83, 0xC4, 0x20, 0x5B, 0xC3]);
+    let world = World::with_code(&code);
+    let second_stack = kernel_stack(1, STACK_SIZE);
+    arena::map_anonymous(second_stack.base, second_stack.size, Protection::ReadWrite).unwrap();
+    let turns: &'static Turns =
+        Box::leak(Box::new(Turns { fibers: RefCell::default(), log: RefCell::default() }));
+    let first = Rc::new(KernelFiber::new(kernel_stack(0, STACK_SIZE)).unwrap());
+    first.begin();
+    let main = move || {
+        let me = Rc::clone(&turns.fibers.borrow()[1]);
+        let exit = me.served_by(turns).call(CODE.base, &[200]);
+        turns.log.borrow_mut().push((1, u64::from(exit == Exit::Returned(203))));
+        loop {
+            turns.give_way();
+        }
+    };
+    let second = Rc::new(KernelFiber::with_routine(second_stack, Box::new(main)).unwrap());
+    turns.fibers.borrow_mut().extend([Rc::clone(&first), second]);
+    assert_eq!(first.served_by(turns).call(CODE.base, &[100]), Exit::Returned(103));
+    turns.give_way();
+    assert_eq!(*turns.log.borrow(), [(0, 100), (1, 200), (0, 101), (1, 201), (0, 102), (1, 202), (1, 1)]);
+    drop(world);
+}
+
+#[test]
+fn the_frames_between_two_passages_through_the_machine_are_a_segment() {
+    struct Nested<'a> {
+        fiber: &'a KernelFiber,
+        segments: RefCell<Vec<fiber::Segment>>,
+    }
+    impl Kernel for Nested<'_> {
+        fn import(&self, index: u32, _: &Registers) -> Verdict {
+            if index == 0 {
+                let record = fiber::reserve(Bytes(0x98));
+                guarded::write(record, &[0xEE; 0x98]).unwrap();
+                // The second routine calls the second import.
+                self.fiber.served_by(self).call(VirtualAddress(CODE.base.0 + 0x100), &[]);
+                let mut kept = [0; 0x98];
+                guarded::read(record, &mut kept).unwrap();
+                assert_eq!(kept, [0xEE; 0x98], "what is reserved is not written over");
+            } else {
+                self.segments.borrow_mut().extend((0..).map_while(fiber::segment));
+            }
+            Verdict::Return(0)
+        }
+        fn irql(&self) -> u8 {
+            0
+        }
+        fn set_irql(&self, _: u8) {}
+        fn time_stamp(&self) -> u64 {
+            0
+        }
+    }
+    let mut code = forwarding(0);
+    code.resize(0x100, 0xCC);
+    code.extend(forwarding(1));
+    let world = World::with_code(&code);
+    let kernel = Nested { fiber: &world.fiber, segments: RefCell::default() };
+    assert_eq!(world.call(&kernel, []), Exit::Returned(0));
+    let segments = kernel.segments.borrow();
+    assert_eq!(segments.len(), 2);
+    assert_eq!(segments[1].top, world.fiber.stack().end());
+    assert_eq!(segments[1].caller, None, "nobody called the machine before");
+    let caller = segments[0].caller.expect("the first routine called an import");
+    assert_eq!(caller.registers.instruction, CODE.base.0 + 16, "behind its call");
+    assert!(segments[0].top.0 < caller.registers.stack_pointer() - 0x98);
 }

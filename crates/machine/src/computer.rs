@@ -65,6 +65,17 @@ impl Registers {
     }
 }
 
+/// Everything of the processor's that driver code can see of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FullRegisters {
+    /// Instruction, general registers and flags.
+    pub registers: Registers,
+    /// The vector registers by their number, their lower 128 bits.
+    pub vectors: [u128; 16],
+    /// The vector unit's control and status word.
+    pub mxcsr: u32,
+}
+
 /// Why driver code could not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrapKind {

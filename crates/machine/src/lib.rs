@@ -24,7 +24,9 @@ mod registry;
 mod spin_lock;
 
 pub use clock::{Clock, Instant};
-pub use computer::{DriverMemory, Exit, Fault, Fiber, MOST_ARGUMENTS, Registers, Trap, TrapKind, register};
+pub use computer::{
+    DriverMemory, Exit, Fault, Fiber, FullRegisters, MOST_ARGUMENTS, Registers, Trap, TrapKind, register,
+};
 pub use ntpool_verifier::Access;
 
 pub use device::{Device, DeviceError, Devices};

@@ -40,11 +40,9 @@ impl Arguments for Variable<'_> {
 fn print(session: &Session, call: &Call<'_>, component: u32, level: u32, format_place: usize) -> Answer {
     let format = memory::read_terminated(call.address(format_place)?, LONGEST_FORMAT)?;
     let formatted = debug_format::format(&format, &mut Variable { call, next: format_place + 1 })?;
-    if formatted.used_unicode && session.processor.irql() > Irql::PASSIVE {
-        let message = format!(
-            "a Unicode format was printed at {}; the translation tables are paged",
-            session.processor.irql()
-        );
+    if formatted.used_unicode && session.irql() > Irql::PASSIVE {
+        let message =
+            format!("a Unicode format was printed at {}; the translation tables are paged", session.irql());
         session.report_rule(call, Rule::IrqlTooHigh, &message);
     }
     let text = &formatted.text[..formatted.text.len().min(debug_format::TRANSMISSION_LIMIT)];

@@ -300,7 +300,7 @@ impl Session {
     /// Reports a routine that charges quota when it is called at DISPATCH_LEVEL: its page allows that and the rule of the
     /// compliance checks does not (CONFLICT POOL-113). Higher levels are told of as those of any request.
     fn check_quota_level(&self, call: &Call<'_>, kind: PoolKind) {
-        if self.processor.irql() == Irql::DISPATCH && !kind.is_paged() {
+        if self.irql() == Irql::DISPATCH && !kind.is_paged() {
             let message =
                 "pool charged to a process was allocated at DISPATCH_LEVEL; its rule allows APC_LEVEL";
             self.report_rule(call, Rule::IrqlTooHigh, message);

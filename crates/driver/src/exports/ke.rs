@@ -16,11 +16,11 @@ fn level(call: &Call<'_>, place: usize) -> Result<Irql, Stop> {
 }
 
 pub(super) fn KeGetCurrentIrql(session: &Session, _: &Call<'_>) -> Answer {
-    Ok(u64::from(session.processor.irql().level()))
+    Ok(u64::from(session.irql().level()))
 }
 
 fn raise(session: &Session, to: Irql) -> Answer {
-    let from = session.processor.irql();
+    let from = session.irql();
     let former = session.processor.raise(to).map_err(|violation| Stop::Crime {
         violation,
         message: format!("the IRQL was raised to {to} at {from}"),
@@ -30,7 +30,7 @@ fn raise(session: &Session, to: Irql) -> Answer {
 }
 
 fn lower(session: &Session, to: Irql) -> Answer {
-    let from = session.processor.irql();
+    let from = session.irql();
     session.processor.lower(to).map_err(|violation| Stop::Crime {
         violation,
         message: format!(
@@ -83,7 +83,11 @@ fn acquire(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(
     let acquired = match session.processor.dispatch_level() {
         Some(level) => session.spin_locks.acquire(lock, level),
         None => {
-            session.report_lock_below_dispatch(call, lock);
+            let message = format!(
+                "the spin lock at {lock} was acquired at {} by a routine that must be called at DISPATCH_LEVEL",
+                session.irql()
+            );
+            session.report_rule(call, Rule::IrqlTooLow, &message);
             session.spin_locks.acquire_unprotected(lock, session.processor.number())
         }
     };
@@ -96,7 +100,7 @@ fn acquire(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(
 }
 
 fn release(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(), Stop> {
-    let irql = session.processor.irql();
+    let irql = session.irql();
     let protected = session.spin_locks.release(lock).map_err(|violation| Stop::Crime {
         violation,
         message: format!("the spin lock at {lock} was released and nobody held it"),

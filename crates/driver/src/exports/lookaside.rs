@@ -362,7 +362,7 @@ fn adjust_all(session: &Session, call: &Call<'_>) -> Result<bool, Stop> {
 pub(super) fn adjust_as_time_passed(session: &Session, call: &Call<'_>) -> Result<(), Stop> {
     let now = session.clock.now();
     let due = now.0 / INTERVAL - session.lookasides.adjusted.replace(now).0 / INTERVAL;
-    if session.processor.irql() < Irql::DISPATCH {
+    if session.irql() < Irql::DISPATCH {
         for _ in 0..due.min(MOST_ROUNDS) {
             if !adjust_all(session, call)? {
                 break;

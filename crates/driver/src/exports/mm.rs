@@ -63,7 +63,7 @@ pub(super) fn MmBuildMdlForNonPagedPool(session: &Session, call: &Call<'_>) -> A
                 rule: Rule::MdlPagedBuffer,
                 bug_check: BugCheck::new(
                     BugCheckCode::DRIVER_VERIFIER_DETECTED_VIOLATION,
-                    [0x7F, u64::from(session.processor.irql().level()), at.0, flags],
+                    [0x7F, u64::from(session.irql().level()), at.0, flags],
                 ),
                 subject: page,
             },

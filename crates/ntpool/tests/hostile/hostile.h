@@ -54,11 +54,20 @@ static inline volatile UCHAR *HostGate(VOID)
     return *(volatile UCHAR **)(Thunk + 8);
 }
 
-/* The variable in which the host keeps its stack pointer: the gate loads it with mov rsp, [rip + disp32]. */
+/*
+ * The variable in which the host keeps its stack pointer. It lies at a fixed distance from what fs leads to, and the gate
+ * begins with the load of the distance into r11: from memory, or as a number where the linker knew it.
+ */
 static inline volatile ULONG64 *HostStackVariable(VOID)
 {
-    static const UCHAR Load[] = { 0x48, 0x8B, 0x25 };
-    volatile UCHAR *Found = Find(HostGate(), 32, Load, sizeof(Load));
+    volatile UCHAR *Gate = HostGate();
+    LONG64 Distance = 0;
 
-    return (volatile ULONG64 *)(Found + 7 + *(volatile LONG *)(Found + 3));
+    if (Gate[0] == 0x4C && Gate[1] == 0x8B && Gate[2] == 0x1D) {
+        Distance = *(volatile LONG64 *)(Gate + 7 + *(volatile LONG *)(Gate + 3));
+    } else if (Gate[0] == 0x49 && Gate[1] == 0xC7 && Gate[2] == 0xC3) {
+        Distance = *(volatile LONG *)(Gate + 3);
+    }
+    /* Without it nothing is attacked, which the tests notice. */
+    return (volatile ULONG64 *)((volatile UCHAR *)HostThread() + Distance);
 }
