@@ -37,6 +37,11 @@ impl Progress {
             Phase::Load => "is being loaded",
             Phase::DriverEntry => "is in DriverEntry",
             Phase::Unload => "is in its unload routine",
+            Phase::Idle => "goes on by itself",
+            Phase::SystemThread => "is in a thread of its own",
+            Phase::WorkItem => "is in a work item",
+            Phase::Dpc => "is in a deferred procedure call",
+            Phase::Interrupt => "is in an interrupt",
             Phase::AfterUnload => "is being looked at after its unload",
         };
         let mut out = std::io::stderr().lock();

@@ -3,11 +3,12 @@
 use crate::findings::Draft;
 use crate::session::Session;
 use crate::stop::Stop;
+use ntpool_abi::KERNEL_STACK_SIZE;
 use ntpool_finding::{Limit, Message, Phase, Stack};
 use ntpool_host::layout;
 use ntpool_machine::{Access, Exit, Fault, Registers, Trap, TrapKind, register};
 use ntpool_pool::Place;
-use ntpool_types::{BugCheck, BugCheckCode, Irql, NtStatus, Rule, VirtualAddress};
+use ntpool_types::{BugCheck, BugCheckCode, Bytes, Irql, NtStatus, Rule, VirtualAddress};
 use ntpool_verifier::{
     AddressMap, Allocation, Block, Explanation, FreedAllocation, Occupant, explain, unhandled_exception,
 };
@@ -19,6 +20,7 @@ impl Session {
             Exit::Returned(value) => return Some(value),
             Exit::Stopped => match self.stop.take() {
                 Some((Stop::CallBack(exit), _)) => return self.outcome_of(*exit),
+                Some((Stop::Ended, _)) => {}
                 Some((stop, registers)) => self.report_stop(stop, &registers),
                 None => unreachable!("a fiber is stopped by an import that says why"),
             },
@@ -29,7 +31,7 @@ impl Session {
         None
     }
 
-    fn report_stop(&self, stop: Stop, registers: &Registers) {
+    pub(crate) fn report_stop(&self, stop: Stop, registers: &Registers) {
         let stack = || vec![self.calling_stack(registers)];
         let draft = match stop {
             Stop::Crime { violation, message } => {
@@ -38,6 +40,8 @@ impl Session {
             Stop::Misuse { rule, message } => Draft::new(rule, None, message),
             Stop::Fault(fault) => self.explain_fault(&fault, false, registers),
             Stop::CallBack(exit) => unreachable!("the reason of {exit:?} was looked at first"),
+            Stop::Ended => return,
+            Stop::ThreadEnds(_) => unreachable!("a thread that ends is no crime"),
             Stop::BugCheck(bug_check) => draft_bug_check(bug_check),
             Stop::Raise(status) => {
                 let stop = unhandled_exception(status, VirtualAddress(registers.instruction));
@@ -130,7 +134,7 @@ impl Session {
         };
         let message = match violation.rule {
             Rule::StackOverflow => {
-                format!("the kernel stack of {} was used up", self.fiber.stack().size)
+                format!("the kernel stack of {} was used up", Bytes(KERNEL_STACK_SIZE))
             }
             Rule::MemoryIrql | Rule::MemoryPagedIrql => format!("{cause} was {deed} at {}", fault.irql),
             _ => format!("{cause} was {deed}"),
@@ -147,8 +151,12 @@ impl Session {
     }
 
     fn report_endless_loop(&self, stack: Stack) {
-        let routine = match self.phase.get() {
+        let routine = match self.phase() {
             Phase::Unload => "the unload routine",
+            Phase::SystemThread => "a thread",
+            Phase::WorkItem => "a work item",
+            Phase::Dpc => "a deferred procedure call",
+            Phase::Interrupt => "an interrupt",
             _ => "DriverEntry",
         };
         let mut message = format!("{routine} did not return before the time limit");
@@ -244,7 +252,7 @@ impl AddressMap for Session {
                 Occupant::LivePool(block)
             };
         }
-        if self.fiber.stack().contains(address) {
+        if self.strands.stack_holding(address).is_some() {
             return Occupant::Stack;
         }
         if layout::STACKS.contains(address) {

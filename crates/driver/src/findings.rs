@@ -196,10 +196,10 @@ impl Session {
             count,
             bytes: bytes.map(|bytes| bytes.0),
             stacks,
-            phase: self.phase.get(),
-            processor: self.processor.number().0,
+            phase: self.phase(),
+            processor: self.processor_number().0,
             irql: self.irql().level(),
-            time: self.clock.now().0,
+            time: self.now().0,
             repeat: self.order.repeat.clone(),
         };
         self.reporter.send(&Message::Finding(Box::new(finding)));

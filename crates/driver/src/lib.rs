@@ -14,6 +14,7 @@ mod binding;
 mod call;
 mod contiguous;
 mod devices;
+mod dispatch_crimes;
 mod endings;
 pub mod exports;
 mod findings;
@@ -26,13 +27,16 @@ mod memory;
 mod order;
 mod placement;
 mod reporter;
+mod running;
 mod secure;
 mod serve;
 mod session;
 mod slack;
 mod slist;
 mod stop;
+mod strands;
 mod text;
+mod work;
 
 pub use call::Call;
 pub use ntpool_pool::TailModel;
@@ -76,7 +80,7 @@ fn run(image: Vec<u8>, reporter: Reporter) -> Result<(), HostError> {
     let image = Image::parse(image).map_err(|error| HostError::plain(format!("load the image: {error}")))?;
     trap::install(reporter::ANNOUNCE_CRASH)?;
     let session = lifecycle::prepare(order, image, reporter)?;
-    lifecycle::run_confined(&session)
+    lifecycle::run_confined(Box::leak(Box::new(session)))
 }
 
 fn receive_order(reporter: Reporter) -> Result<Order, HostError> {

@@ -11,26 +11,26 @@ use crate::order::Order;
 use crate::reporter::Reporter;
 use crate::secure::SecurePools;
 use crate::session::{Session, WINDOWS_FOLDER};
+use crate::strands::Strands;
 use ntpool_abi::{
-    DRVO_INITIALIZED, DRVO_LEGACY_DRIVER, DriverExtension, DriverObject, IO_TYPE_DRIVER, KERNEL_STACK_SIZE,
-    KUserSharedData, MAJOR_FUNCTION_COUNT, UnicodeString,
+    DRVO_INITIALIZED, DRVO_LEGACY_DRIVER, DriverExtension, DriverObject, IO_TYPE_DRIVER, KUserSharedData,
+    MAJOR_FUNCTION_COUNT, UnicodeString,
 };
 use ntpool_finding::{Hex, Limit, LimitKind, Message, Phase, Role, Status, TagUsage};
-use ntpool_host::fiber::{self, KernelFiber};
+use ntpool_host::fiber;
 use ntpool_host::layout::{self, SHARED_USER_DATA_SHADOW, SYSTEM_OBJECTS};
 use ntpool_host::physical::{self, PhysicalMemory};
-use ntpool_host::{HostError, arena, confine, processor_area};
+use ntpool_host::{HostError, arena, confine, processor_area, ticks};
 use ntpool_image::Image;
-use ntpool_machine::{Clock, Devices, Fault, Fiber, Process, Processes, Processor, Registry, SpinLocks};
-use ntpool_memory::{FrameUse, Protection};
+use ntpool_machine::dispatcher::{Dispatcher, Schedule, ThreadId, Timeout};
+use ntpool_machine::{Devices, Fault, Fiber, Instant, Process, Processes, Registry, SpinLocks};
 use ntpool_pool::{Block, TailModel};
-use ntpool_types::{
-    Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, ProcessorNumber, Rule, Tag, VirtualAddress, WindowsVersion,
-};
+use ntpool_types::{Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, Rule, Tag, VirtualAddress, WindowsVersion};
 use ntpool_verifier::{Allocation, StackTable, Tracker, rules};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Where the system's objects lie.
 const DRIVER_OBJECT: VirtualAddress = SYSTEM_OBJECTS.base;
@@ -73,16 +73,9 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
     let rubbish = 0x81 + (derived(order.seed, 1) % 0x7C) as u8;
     let freed = Rc::new(FreedBlocks::new(rubbish));
     let pool = physical::new_pool(&physical, version, tail, Rc::clone(&freed) as _)?;
-    processor_area::prepare(1)?;
-    processor_area::become_processor(ProcessorNumber(0), THREAD_OBJECT)?;
-    let kernel_stack = layout::kernel_stack(0, Bytes(KERNEL_STACK_SIZE));
-    physical.map(
-        kernel_stack.base,
-        kernel_stack.size.pages_rounded_up(),
-        Protection::ReadWrite,
-        FrameUse::Stack,
-    )?;
-    let fiber = KernelFiber::new(kernel_stack)?;
+    processor_area::prepare(order.processors)?;
+    let (dispatcher, main) = dispatcher_for(&order);
+    let strands = Strands::new(&physical, main)?;
     let image = LoadedImage::load(image, &order.name, layout::IMAGES.base, &physical)?;
     if image.end() > THUNKS {
         return Err(HostError::plain("load the image: it reaches into the import thunks"));
@@ -102,8 +95,12 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         rubbish,
         order,
         reporter,
-        processor: Processor::default(),
-        clock: Clock::default(),
+        this: OnceCell::new(),
+        dispatcher: RefCell::new(dispatcher),
+        strands,
+        shown_processor: Cell::new(None),
+        ended: Cell::new(false),
+        steps_at_tick: Cell::new(u64::MAX),
         spin_locks: SpinLocks::default(),
         devices: RefCell::new(Devices::default()),
         registry: RefCell::new(registry),
@@ -123,10 +120,8 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         image,
         bindings,
         thunks: THUNKS,
-        fiber,
         registry_path,
         registry_path_freed: Cell::new(false),
-        phase: Cell::new(Phase::Load),
         stop: RefCell::new(None),
         told: RefCell::new(BTreeMap::new()),
         noted: RefCell::new(BTreeSet::new()),
@@ -222,7 +217,9 @@ impl Session {
             arena::unmap(REGISTRY_PATH, PAGE_SIZE)?;
             if status.is_success() {
                 self.image.discard_initialization(&self.physical)?;
-                self.unload(fiber)?;
+                if self.leave_alone(rest_before_unload(self.order.seed)) {
+                    self.unload(fiber)?;
+                }
             } else {
                 self.fail_entry(status)?;
             }
@@ -233,7 +230,7 @@ impl Session {
 
     /// Calls DriverEntry; `None` when it did not return.
     fn enter(&self, fiber: &dyn Fiber) -> Option<NtStatus> {
-        self.phase.set(Phase::DriverEntry);
+        self.set_phase(Phase::DriverEntry);
         self.reporter.send(&Message::Entering);
         let exit = fiber.call(self.image.entry_point(), &[DRIVER_OBJECT.0, REGISTRY_PATH.0]);
         let status = NtStatus(self.outcome_of(exit)? as u32);
@@ -252,6 +249,19 @@ impl Session {
         Some(status)
     }
 
+    /// Lets threads, timers and calls of the driver's go on for a time while the system wants nothing of it; whether the
+    /// run goes on afterwards.
+    fn leave_alone(&self, time: Timeout) -> bool {
+        if !self.has_others() {
+            return true;
+        }
+        let before = self.phase();
+        self.set_phase(Phase::Idle);
+        let goes_on = self.delay(time, false).is_ok();
+        self.set_phase(before);
+        goes_on
+    }
+
     /// Calls the unload routine, if there is one, and reports what is left (MACH-065).
     fn unload(&self, fiber: &dyn Fiber) -> Result<(), HostError> {
         let read = memory::read_field(DRIVER_OBJECT, DriverObject::DRIVER_UNLOAD);
@@ -263,7 +273,7 @@ impl Session {
         };
         let _ =
             memory::write_field(DRIVER_OBJECT, DriverObject::FLAGS, DRVO_LEGACY_DRIVER | DRVO_INITIALIZED);
-        self.phase.set(Phase::Unload);
+        self.set_phase(Phase::Unload);
         self.reporter.send(&Message::Unloading);
         let exit = fiber.call(VirtualAddress(routine), &[DRIVER_OBJECT.0]);
         if self.outcome_of(exit).is_some() {
@@ -296,7 +306,7 @@ impl Session {
         if irql != Irql::PASSIVE {
             let message = format!("{routine} was called at {} and returned at {irql}", Irql::PASSIVE);
             self.report_afterwards(Rule::IrqlNotRestored, &message, Vec::new());
-            self.processor.set_irql(Irql::PASSIVE);
+            self.set_irql(Irql::PASSIVE);
         }
         for lock in self.spin_locks.release_all() {
             let message = format!("{routine} returned with the spin lock at {lock} held");
@@ -311,9 +321,13 @@ impl Session {
 
     /// Takes the image away and reports the lists, blocks, devices and links that are still there.
     fn report_left(&self) -> Result<(), HostError> {
-        self.phase.set(Phase::AfterUnload);
+        self.set_phase(Phase::AfterUnload);
         self.report_lookasides_left();
         self.image.unload(&self.physical)?;
+        // Whatever the driver left running now meets code that is gone.
+        if !self.leave_alone(REST_AFTER_UNLOAD) {
+            return Ok(());
+        }
         self.report_overruns_left();
         self.report_late_writes_left();
         let leaks = self.tracker.borrow().leaks();
@@ -397,8 +411,40 @@ fn counted(units: &[u16], buffer: VirtualAddress) -> UnicodeString {
     UnicodeString::new(maximum - 2, maximum, buffer.0)
 }
 
+/// A dispatcher on which the thread that loads and unloads drivers runs.
+fn dispatcher_for(order: &Order) -> (Dispatcher, ThreadId) {
+    /// The priority of the system's worker threads that load drivers.
+    const PRIORITY: u8 = 13;
+    let schedule = Schedule::random(derived(order.seed, 3));
+    let mut dispatcher = Dispatcher::new(order.processors, schedule);
+    let main = dispatcher.create_thread(THREAD_OBJECT, PRIORITY, u64::MAX);
+    while dispatcher.boundary() != main {}
+    (dispatcher, main)
+}
+
+/// How long a driver is left alone between DriverEntry and the unload routine. The seed decides, because what goes wrong
+/// may need a certain moment: a second, 50 milliseconds, one, or no time at all.
+fn rest_before_unload(seed: u64) -> Timeout {
+    let milliseconds = match seed % 4 {
+        1 => 1000,
+        2 => 50,
+        3 => 1,
+        _ => 0,
+    };
+    Timeout::Relative(milliseconds * Instant::PER_MILLISECOND)
+}
+
+/// How long what is left of a driver is watched when its image is gone.
+const REST_AFTER_UNLOAD: Timeout = Timeout::Relative(1000 * Instant::PER_MILLISECOND);
+
+/// How often the host's clock ticks, in processor time.
+const TICK: Duration = Duration::from_millis(10);
+
 /// Runs the driver with the process confined.
-pub(crate) fn run_confined(session: &Session) -> Result<(), HostError> {
+pub(crate) fn run_confined(session: &'static Session) -> Result<(), HostError> {
+    let _ = session.this.set(session);
+    processor_area::become_processor(session.processor_number(), session.thread_object())?;
+    ticks::start(TICK)?;
     confine::confine(session.reporter.channel())?;
-    session.run(&session.fiber.served_by(session))
+    session.run(&session.strands.main().fiber.served_by(session))
 }

@@ -9,6 +9,8 @@ pub struct Order {
     pub name: String,
     /// What everything that is arbitrary is derived from.
     pub seed: u64,
+    /// How many processors the machine has.
+    pub processors: u32,
     /// The machine's memory in bytes.
     pub memory: u64,
     /// The build of the Windows that the machine claims to be.

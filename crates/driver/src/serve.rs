@@ -6,46 +6,75 @@ use crate::call::Call;
 use crate::session::Session;
 use crate::stop::Stop;
 use ntpool_host::fiber::{Kernel, Verdict};
-use ntpool_machine::{Exit, Fault, Registers};
+use ntpool_machine::{Exit, Fault, Registers, Trap};
 use ntpool_types::Irql;
 
 impl Kernel for Session {
     fn import(&self, index: u32, registers: &Registers) -> Verdict {
         let call = Call::new(registers);
-        let irql = self.irql();
-        let binding = self.bindings.get(index as usize);
-        let answer = match binding {
-            Some(binding) => binding.serve(self, &call),
-            None => Err(Binding::unknown(index)),
-        };
-        self.finish_paged_touch(&call, binding.is_some_and(|binding| binding.is_too_high(irql)));
+        let answer = self.boundary().and_then(|()| {
+            let irql = self.irql();
+            let binding = self.bindings.get(index as usize);
+            let answer = match binding {
+                Some(binding) => binding.serve(self, &call),
+                None => Err(Binding::unknown(index)),
+            };
+            self.finish_paged_touch(&call, binding.is_some_and(|binding| binding.is_too_high(irql)));
+            // What the routine queued or uncovered comes before the driver goes on.
+            answer.and_then(|value| self.deliver().map(|()| value))
+        });
         match answer {
             Ok(value) => Verdict::Return(value),
-            // The innermost reason is the one that counts; it has been kept already.
-            Err(Stop::CallBack(exit)) if *exit == Exit::Stopped => Verdict::Stop,
-            Err(stop) => {
-                self.stop.replace(Some((stop, *registers)));
-                Verdict::Stop
-            }
+            Err(stop) => self.verdict_on(stop, registers),
+        }
+    }
+
+    fn trap(&self, trap: &Trap) -> Verdict {
+        let _ = self.outcome_of(Exit::Trapped(*trap));
+        self.verdict_on(self.end(), &trap.registers)
+    }
+
+    fn tick(&self, registers: &Registers) -> Verdict {
+        let steps = self.dispatcher.borrow().steps();
+        // Whoever calls nobody between two ticks turns in a loop, or works long without help.
+        if self.steps_at_tick.replace(steps) != steps || !self.has_others() {
+            return Verdict::Unserved;
+        }
+        match self.preempt() {
+            Ok(()) => Verdict::Unserved,
+            Err(stop) => self.verdict_on(stop, registers),
         }
     }
 
     fn irql(&self) -> u8 {
-        self.irql().level()
+        Session::irql(self).level()
     }
 
     fn set_irql(&self, level: u8) {
         if let Some(irql) = Irql::new(level) {
-            self.processor.set_irql(irql);
-            self.level_changed();
+            Session::set_irql(self, irql);
         }
     }
 
     fn time_stamp(&self) -> u64 {
-        self.clock.read_time_stamp()
+        self.dispatcher.borrow().clock().read_time_stamp()
     }
 
     fn page_fault(&self, fault: &Fault, registers: Option<&Registers>) -> bool {
         self.serve_paged_touch(fault, registers)
+    }
+}
+
+impl Session {
+    /// How driver code goes on whose routine of the machine does not return.
+    fn verdict_on(&self, stop: Stop, registers: &Registers) -> Verdict {
+        match stop {
+            // The innermost reason is the one that counts; it has been kept already.
+            Stop::CallBack(exit) if *exit == Exit::Stopped => {}
+            stop => {
+                self.stop.replace(Some((stop, *registers)));
+            }
+        }
+        Verdict::Stop
     }
 }

@@ -12,19 +12,19 @@ use crate::order::Order;
 use crate::reporter::Reporter;
 use crate::secure::SecurePools;
 use crate::stop::Stop;
+use crate::strands::Strands;
 use ntpool_abi::KUserSharedData;
-use ntpool_finding::{DebugLine, Message, Phase};
-use ntpool_host::fiber::KernelFiber;
+use ntpool_finding::{DebugLine, Message};
 use ntpool_host::layout::SHARED_USER_DATA_SHADOW;
 use ntpool_host::physical::{PhysicalMemory, PoolPlatform};
+use ntpool_machine::dispatcher::Dispatcher;
 use ntpool_machine::{
-    Charge, Clock, Devices, Exit, Fiber, Instant, ObjectName, Processes, Processor, Registers, Registry,
-    SpinLocks,
+    Charge, Devices, Exit, Fiber, Instant, ObjectName, Processes, Registers, Registry, SpinLocks,
 };
 use ntpool_pool::{Block, Place, Pool};
-use ntpool_types::{Irql, VirtualAddress, WindowsVersion};
+use ntpool_types::{ProcessorNumber, VirtualAddress, WindowsVersion};
 use ntpool_verifier::{StackTable, Tracker};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -38,8 +38,16 @@ pub(crate) const WINDOWS_FOLDER: &str = "C:\\Windows";
 pub struct Session {
     pub(crate) order: Order,
     pub(crate) reporter: Reporter,
-    pub(crate) processor: Processor,
-    pub(crate) clock: Clock,
+    /// The session as threads have it.
+    pub(crate) this: OnceCell<&'static Session>,
+    pub(crate) dispatcher: RefCell<Dispatcher>,
+    pub(crate) strands: Strands,
+    /// The processor that the thread of Linux looks like.
+    pub(crate) shown_processor: Cell<Option<ProcessorNumber>>,
+    /// Whether nothing of the driver's is executed any more.
+    pub(crate) ended: Cell<bool>,
+    /// How many boundaries there had been at the host clock's last tick.
+    pub(crate) steps_at_tick: Cell<u64>,
     pub(crate) spin_locks: SpinLocks,
     pub(crate) devices: RefCell<Devices>,
     pub(crate) registry: RefCell<Registry>,
@@ -62,12 +70,9 @@ pub struct Session {
     pub(crate) image: LoadedImage,
     pub(crate) bindings: Vec<Binding>,
     pub(crate) thunks: VirtualAddress,
-    /// The fiber that runs the driver's code, on the only kernel stack.
-    pub(crate) fiber: KernelFiber,
     /// The registry path's buffer, which is gone after DriverEntry.
     pub(crate) registry_path: Block,
     pub(crate) registry_path_freed: Cell<bool>,
-    pub(crate) phase: Cell<Phase>,
     /// Why the fiber was given up, and where.
     pub(crate) stop: RefCell<Option<(Stop, Registers)>>,
     pub(crate) told: RefCell<Told>,
@@ -76,33 +81,30 @@ pub struct Session {
 }
 
 impl Session {
-    /// The level of the processor that runs.
-    pub(crate) fn irql(&self) -> Irql {
-        self.processor.irql()
+    /// The moment that the machine's clock shows.
+    pub(crate) fn now(&self) -> Instant {
+        self.dispatcher.borrow().clock().now()
     }
 
     /// Passes on what the driver printed.
     pub(crate) fn print(&self, component: u32, level: u32, text: &[u8]) {
         let text = String::from_utf8_lossy(text).into_owned();
-        let line = DebugLine { text, component, level, time: self.clock.now().0 };
+        let line = DebugLine { text, component, level, time: self.now().0 };
         self.reporter.send(&Message::Debug(line));
-    }
-
-    /// Lets a wait pass, and shows the new time where drivers read it.
-    pub(crate) fn wait(&self, units: u64) {
-        self.clock.wait(units);
-        self.show_time();
     }
 
     /// Writes the clock to the shared user data page.
     pub(crate) fn show_time(&self) {
         /// Units of 100 ns in a clock tick: 64 ticks a second.
         const UNITS_PER_TICK: u64 = 156_250;
-        let Instant(now) = self.clock.now();
+        let (now, system_time) = {
+            let dispatcher = self.dispatcher.borrow();
+            (dispatcher.clock().now().0, dispatcher.clock().system_time())
+        };
         let page = SHARED_USER_DATA_SHADOW;
         let times = [
             (KUserSharedData::INTERRUPT_TIME.offset(), now),
-            (KUserSharedData::SYSTEM_TIME.offset(), self.clock.system_time()),
+            (KUserSharedData::SYSTEM_TIME.offset(), system_time),
             (KUserSharedData::TICK_COUNT.offset(), now / UNITS_PER_TICK),
         ];
         for (offset, time) in times {
@@ -120,7 +122,8 @@ impl Session {
     /// # Errors
     /// The stop to pass on when the routine did not return.
     pub(crate) fn call_back(&self, routine: VirtualAddress, arguments: &[u64]) -> Result<u64, Stop> {
-        match self.fiber.served_by(self).call(routine, arguments) {
+        let fiber = &self.strands.current().fiber;
+        match fiber.served_by(self).call(routine, arguments) {
             Exit::Returned(value) => Ok(value),
             exit => Err(Stop::CallBack(Box::new(exit))),
         }
@@ -139,8 +142,8 @@ impl Session {
         if address.is_user() {
             return "a user address".to_owned();
         }
-        if self.fiber.stack().contains(address) {
-            return "on the kernel stack".to_owned();
+        if self.strands.stack_holding(address).is_some() {
+            return "on a kernel stack".to_owned();
         }
         if let Some(offset) = self.image.offset_of(address) {
             let section = self.image.section_name(offset).unwrap_or("header");

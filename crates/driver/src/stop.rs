@@ -29,6 +29,10 @@ pub enum Stop {
     Raise(NtStatus),
     /// A routine of the driver's that was called back did not return, for this reason.
     CallBack(Box<Exit>),
+    /// The thread that called ends, with this status.
+    ThreadEnds(NtStatus),
+    /// The run has ended, and why has been told.
+    Ended,
     /// The machine cannot go on, which is not the driver's fault.
     Limit {
         /// What kind of limit.

@@ -13,6 +13,16 @@ pub enum Phase {
     DriverEntry,
     /// In the unload routine.
     Unload,
+    /// In nothing that the system asked of it: what it had started went on.
+    Idle,
+    /// In a thread that the driver created.
+    SystemThread,
+    /// In a work item.
+    WorkItem,
+    /// In a deferred procedure call, a timer's included.
+    Dpc,
+    /// In an interrupt service routine, or another routine above DISPATCH_LEVEL that interrupted a thread.
+    Interrupt,
     /// After the driver's last instruction.
     AfterUnload,
 }

@@ -17,6 +17,8 @@ impl Instant {
 #[derive(Debug, Default)]
 pub struct Clock {
     now: Cell<u64>,
+    /// What was added to the system time by those who set it.
+    adjustment: Cell<i64>,
     time_stamps_read: Cell<u64>,
 }
 
@@ -28,7 +30,7 @@ impl Clock {
     /// Time stamp counts in a unit of 100 ns: a processor of 3 GHz.
     const TIME_STAMPS_PER_UNIT: u64 = 300;
 
-    /// The current moment.
+    /// The current moment: the interrupt time, which setting the system time does not change (MACH-169).
     #[must_use]
     pub fn now(&self) -> Instant {
         Instant(self.now.get())
@@ -37,7 +39,23 @@ impl Clock {
     /// Units of 100 ns since 1601-01-01 UTC (MACH-169).
     #[must_use]
     pub fn system_time(&self) -> u64 {
-        Clock::SYSTEM_TIME_AT_START.saturating_add(self.now.get())
+        let unadjusted = Clock::SYSTEM_TIME_AT_START.saturating_add(self.now.get());
+        unadjusted.saturating_add_signed(self.adjustment.get())
+    }
+
+    /// Sets the system time, in units of 100 ns since 1601-01-01 UTC; the interrupt time goes on as before (MACH-169).
+    pub fn set_system_time(&self, to: u64) {
+        let unadjusted = Clock::SYSTEM_TIME_AT_START.saturating_add(self.now.get());
+        let adjustment = i128::from(to) - i128::from(unadjusted);
+        self.adjustment.set(adjustment.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64);
+    }
+
+    /// The moment at which the system time will be, or was, `time`; the machine's start when that lies before it
+    /// (MACH-145).
+    #[must_use]
+    pub fn moment_of(&self, time: u64) -> Instant {
+        let start = i128::from(Clock::SYSTEM_TIME_AT_START) + i128::from(self.adjustment.get());
+        Instant((i128::from(time) - start).clamp(0, i128::from(u64::MAX)) as u64)
     }
 
     /// Lets a wait pass.
@@ -65,6 +83,18 @@ mod tests {
             clock.wait(1 << 63);
         }
         assert_eq!((clock.now(), clock.system_time()), (Instant(u64::MAX), u64::MAX));
+    }
+
+    #[test]
+    fn mach_169_setting_the_system_time_leaves_the_interrupt_time_alone() {
+        let clock = Clock::default();
+        clock.wait(50);
+        clock.set_system_time(1_000);
+        assert_eq!((clock.system_time(), clock.now()), (1_000, Instant(50)));
+        clock.wait(5);
+        assert_eq!((clock.system_time(), clock.now()), (1_005, Instant(55)));
+        assert_eq!(clock.moment_of(1_010), Instant(60));
+        assert_eq!(clock.moment_of(0), Instant(0));
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! An NT machine as pure logic: a processor with its IRQL, a virtual clock, spin locks, devices and their names,
-//! the registry.
+//! An NT machine as pure logic: processors with their IRQL, the dispatcher of threads, a virtual clock, spin locks,
+//! devices and their names, the registry.
 //!
 //! What the machine needs of a real computer it asks for through two traits: [`DriverMemory`], memory at the driver's
 //! addresses, and [`Fiber`], on which driver code runs. It makes no system call itself, so its rules are tested without a
 //! driver and without an operating system.
 //!
-//! There is one processor and one fiber so far; the words are chosen so that more can come.
+//! Which thread goes on, and why, is decided by the [`dispatcher`]; every such decision can be repeated.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ extern crate std;
 mod clock;
 mod computer;
 mod device;
+pub mod dispatcher;
 mod name;
 mod pool_limits;
 mod process;
@@ -33,6 +34,6 @@ pub use device::{Device, DeviceError, Devices};
 pub use name::ObjectName;
 pub use pool_limits::pool_limit;
 pub use process::{Charge, Process, Processes, QuotaExceeded};
-pub use processor::{DispatchLevel, Processor};
+pub use processor::{DispatchLevel, Levels, Processor};
 pub use registry::{Key, KeyPath, Registry, Root, Value, ValueType};
 pub use spin_lock::SpinLocks;

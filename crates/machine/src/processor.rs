@@ -14,6 +14,27 @@ pub struct Processor {
     saved: RefCell<Vec<Irql>>,
 }
 
+/// The level of a processor and those that raises saved: what stays with a thread when another one takes its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Levels {
+    irql: Irql,
+    saved: Vec<Irql>,
+}
+
+impl Levels {
+    /// This level, with nothing saved.
+    #[must_use]
+    pub const fn at(irql: Irql) -> Levels {
+        Levels { irql, saved: Vec::new() }
+    }
+
+    /// The level.
+    #[must_use]
+    pub const fn irql(&self) -> Irql {
+        self.irql
+    }
+}
+
 /// Proof that the processor runs at DISPATCH_LEVEL or above, so that nothing else runs on it meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub struct DispatchLevel<'processor> {
@@ -30,6 +51,12 @@ impl DispatchLevel<'_> {
 }
 
 impl Processor {
+    /// The processor with this number, at PASSIVE_LEVEL.
+    #[must_use]
+    pub fn new(number: ProcessorNumber) -> Processor {
+        Processor { number, ..Processor::default() }
+    }
+
     /// The processor's number.
     #[must_use]
     pub fn number(&self) -> ProcessorNumber {
@@ -85,6 +112,12 @@ impl Processor {
         self.irql.set(to);
     }
 
+    /// Puts other levels in the place of the processor's and returns those it had: another thread goes on here, or work
+    /// that interrupts the thread.
+    pub fn exchange_levels(&self, levels: Levels) -> Levels {
+        Levels { irql: self.irql.replace(levels.irql), saved: self.saved.replace(levels.saved) }
+    }
+
     /// Proof of running at DISPATCH_LEVEL or above, or `None`.
     #[must_use]
     pub fn dispatch_level(&self) -> Option<DispatchLevel<'_>> {
@@ -129,6 +162,19 @@ mod tests {
         assert_eq!(processor.lower(Irql::PASSIVE), Ok(()), "a raise that raised nothing need not be undone");
         processor.set_irql(Irql::DISPATCH);
         assert_eq!(processor.lower(Irql::APC), Ok(()), "a level that was set by hand saved nothing");
+    }
+
+    #[test]
+    fn levels_that_were_exchanged_come_back_with_what_was_saved() {
+        let processor = Processor::new(ProcessorNumber(3));
+        assert_eq!(processor.number(), ProcessorNumber(3));
+        processor.raise(Irql::APC).unwrap();
+        let mine = processor.exchange_levels(Levels::at(Irql::DISPATCH));
+        assert_eq!((mine.irql(), processor.irql()), (Irql::APC, Irql::DISPATCH));
+        processor.lower(Irql::PASSIVE).unwrap();
+        processor.exchange_levels(mine);
+        assert_eq!(processor.lower(Irql::DISPATCH).unwrap_err().rule, Rule::IrqlInvalidChange);
+        assert_eq!(processor.lower(Irql::PASSIVE), Ok(()));
     }
 
     #[test]

@@ -100,6 +100,7 @@ impl Machine {
         let order = Order {
             name: driver.name.clone(),
             seed: self.seed,
+            processors: 1,
             memory: self.memory.0,
             windows_build: self.windows.build,
             lenient_tags: self.tags == TagPolicy::OnlyProtected,

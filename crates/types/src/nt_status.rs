@@ -26,6 +26,10 @@ macro_rules! statuses {
 statuses! {
     /// The operation succeeded.
     SUCCESS = 0, "STATUS_SUCCESS";
+    /// A wait ended because a procedure call for user mode was delivered.
+    USER_APC = 0xC0, "STATUS_USER_APC";
+    /// A wait ended because the thread was alerted.
+    ALERTED = 0x101, "STATUS_ALERTED";
     /// A wait ended by its time limit.
     TIMEOUT = 0x102, "STATUS_TIMEOUT";
     /// The operation goes on.

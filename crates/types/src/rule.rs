@@ -216,6 +216,42 @@ rules! {
     SpinLockLeft, "lock.spin-left", Soft,
         "a spin lock was still held on return",
         "DriverEntry or the unload routine returned with a spin lock held; the lock is dropped and the run goes on.";
+    WaitIrql, "wait.irql", Hard,
+        "a wait where no thread can be suspended",
+        "A routine waited above APC_LEVEL or in a deferred procedure call, with another time limit than none at all. Windows would switch threads where it must not.";
+    WaitTooManyObjects, "wait.too-many-objects", Hard,
+        "a wait for more objects than there are wait blocks for",
+        "Without wait blocks of its own a call waits for 3 objects at most, with them for 64.";
+    WaitDeadlock, "wait.deadlock", Hard,
+        "threads wait for each other in a circle",
+        "Each holds what the next one waits for, so none of them goes on again. The message names who waits for what.";
+    WaitEndless, "wait.endless", Hard,
+        "a step that has to come to an end waits for what nobody can bring",
+        "DriverEntry, the unload routine or another step that the system waits for is blocked, and no thread, timer or call is left that could release it. The message names who waits for what.";
+    ObjectNotInitialized, "object.not-initialized", Hard,
+        "an object was used that nobody initialized",
+        "The address given to a routine is no event, semaphore, mutex, timer or thread of the kind that it takes: it was never initialized, or its memory was freed or used for something else.";
+    ObjectInUse, "object.in-use", Soft,
+        "an object was initialized again while it was in use",
+        "Threads that wait for the former object wait for ever, and a queued timer corrupts the system's list.";
+    MutexLeft, "lock.mutex-left", Hard,
+        "a thread ended or a routine returned owning a mutex",
+        "Whoever waits for the mutex gets it as an abandoned one, if Windows does not stop at once.";
+    ApcRegionNotEntered, "apc.region-not-entered", Soft,
+        "a critical or guarded region was left that had not been entered",
+        "Each leave belongs to one enter by the same thread. The call changes nothing and the run goes on.";
+    ApcLeftDisabled, "apc.left-disabled", Hard,
+        "a thread ended or a routine returned with asynchronous procedure calls disabled",
+        "Every critical and guarded region that is entered is left again, by the same thread.";
+    DpcBadProcessor, "dpc.bad-processor", Hard,
+        "a deferred procedure call is for a processor that does not exist",
+        "The target that was set is not the number of a processor of the machine.";
+    DpcApcCounts, "dpc.apc-counts", Hard,
+        "a deferred procedure call changed the counts of disabled asynchronous procedure calls",
+        "It interrupted a thread that knows nothing of it: the regions that it entered it has to leave.";
+    DpcTooLong, "dpc.too-long", Hard,
+        "a deferred procedure call, or a processor at a raised level, took too long",
+        "The watchdog of Windows stops a processor whose calls take longer, one by one or in all.";
     DeviceLeft, "device.left", Soft,
         "a device object was left behind",
         "The driver is gone and its device object is still there: the next request to it would run unmapped code.";

@@ -7,6 +7,7 @@ use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
+use ntpool_machine::dispatcher::{SpinReason, Timeout, WaitOutcome};
 use ntpool_types::{BugCheck, BugCheckCode, Irql, NtStatus, Rule, VirtualAddress};
 
 /// The level that an argument names; its upper bits are rubbish, and levels above 15 do not exist.
@@ -21,23 +22,21 @@ pub(super) fn KeGetCurrentIrql(session: &Session, _: &Call<'_>) -> Answer {
 
 fn raise(session: &Session, to: Irql) -> Answer {
     let from = session.irql();
-    let former = session.processor.raise(to).map_err(|violation| Stop::Crime {
+    let former = session.raise_irql(to).map_err(|violation| Stop::Crime {
         violation,
         message: format!("the IRQL was raised to {to} at {from}"),
     })?;
-    session.level_changed();
     Ok(u64::from(former.level()))
 }
 
 fn lower(session: &Session, to: Irql) -> Answer {
     let from = session.irql();
-    session.processor.lower(to).map_err(|violation| Stop::Crime {
+    session.lower_irql(to).map_err(|violation| Stop::Crime {
         violation,
         message: format!(
             "the IRQL was lowered to {to} at {from}, which is not the level that the last raise saved"
         ),
     })?;
-    session.level_changed();
     Ok(0)
 }
 
@@ -80,15 +79,21 @@ fn acquire(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(
             message: format!("the spin lock at {lock} holds {word:#x} and nobody has acquired it"),
         });
     }
-    let acquired = match session.processor.dispatch_level() {
-        Some(level) => session.spin_locks.acquire(lock, level),
-        None => {
+    // Another processor lets it go before anything else is decided.
+    let me = session.processor_number();
+    while let Some(holder) = session.spin_locks.holder(lock).filter(|&holder| holder != me) {
+        session.dispatcher().spin_on(lock, SpinReason::SpinLock, Some(holder));
+        session.block()?;
+    }
+    let acquired = match session.irql() >= Irql::DISPATCH {
+        true => session.acquire_protected(lock),
+        false => {
             let message = format!(
                 "the spin lock at {lock} was acquired at {} by a routine that must be called at DISPATCH_LEVEL",
                 session.irql()
             );
             session.report_rule(call, Rule::IrqlTooLow, &message);
-            session.spin_locks.acquire_unprotected(lock, session.processor.number())
+            session.spin_locks.acquire_unprotected(lock, session.processor_number())
         }
     };
     acquired.map_err(|violation| Stop::Crime {
@@ -112,6 +117,7 @@ fn release(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(
         session.report_rule(call, Rule::IrqlTooLow, &message);
     }
     memory::write(lock, 0_u64)?;
+    session.dispatcher().spin_released(lock);
     Ok(())
 }
 
@@ -161,15 +167,11 @@ pub(super) fn KeTryToAcquireSpinLockAtDpcLevel(session: &Session, call: &Call<'_
 
 pub(super) fn KeDelayExecutionThread(session: &Session, call: &Call<'_>) -> Answer {
     let interval: i64 = memory::read(call.address(2)?)?;
-    // A negative interval counts from now, a positive one is a system time (MACH-145, MACH-157).
-    let units = if interval < 0 {
-        interval.unsigned_abs()
-    } else {
-        interval.unsigned_abs().saturating_sub(session.clock.system_time())
-    };
-    session.wait(units);
+    let alertable = call.u8(1)? != 0;
+    let outcome = session.delay(Timeout::from_raw(interval), alertable)?;
     lookaside::adjust_as_time_passed(session, call)?;
-    Ok(u64::from(NtStatus::SUCCESS.0))
+    let status = if outcome == WaitOutcome::Alerted { NtStatus::ALERTED } else { NtStatus::SUCCESS };
+    Ok(u64::from(status.0))
 }
 
 // ── Bug checks ────────────────────────────────────────────────────────────────────────────────────────────────────

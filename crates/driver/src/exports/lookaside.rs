@@ -360,7 +360,7 @@ fn adjust_all(session: &Session, call: &Call<'_>) -> Result<bool, Stop> {
 ///
 /// They belong to a thread of the system's, which runs while the caller waits; below DISPATCH_LEVEL it can.
 pub(super) fn adjust_as_time_passed(session: &Session, call: &Call<'_>) -> Result<(), Stop> {
-    let now = session.clock.now();
+    let now = session.now();
     let due = now.0 / INTERVAL - session.lookasides.adjusted.replace(now).0 / INTERVAL;
     if session.irql() < Irql::DISPATCH {
         for _ in 0..due.min(MOST_ROUNDS) {

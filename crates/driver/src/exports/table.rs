@@ -187,7 +187,7 @@ exports! {
         KeReleaseSpinLockFromDpcLevel: HIGH ceiling sure;
         KeTryToAcquireSpinLockAtDpcLevel: HIGH ceiling sure;
         KeTestSpinLock: HIGH ceiling sure;
-        KeDelayExecutionThread: APC ceiling sure "the virtual clock moves on at once; there is no other thread to run and nothing that alerts";
+        KeDelayExecutionThread: APC own sure;
         KeBugCheck: HIGH ceiling sure;
         KeBugCheckEx: HIGH ceiling sure;
     }

@@ -20,7 +20,7 @@ fn mach_142_the_levels_have_the_numbers_of_x64() {
 fn mach_157_a_delay_is_relative_when_negative_and_allowed_up_to_apc_level() {
     assert_eq!(OBSERVED.line("relative"), "status=0 interrupt=250000 system=250000");
     let observed = DRIVER.run("delay-levels");
-    assert_eq!(observed.finding().rule, "irql.too-high");
+    assert_eq!(observed.finding().rule, "wait.irql");
     assert_eq!(observed.finding().irql, 2, "at APC_LEVEL nothing was wrong");
 }
 

@@ -41,6 +41,11 @@ fn circumstances(finding: &Finding) -> String {
         Phase::Load => "load",
         Phase::DriverEntry => "DriverEntry",
         Phase::Unload => "unload",
+        Phase::Idle => "idle",
+        Phase::SystemThread => "system thread",
+        Phase::WorkItem => "work item",
+        Phase::Dpc => "deferred procedure call",
+        Phase::Interrupt => "interrupt",
         Phase::AfterUnload => "after unload",
     };
     let (processor, irql) = (finding.processor, finding.irql);

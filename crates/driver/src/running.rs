@@ -1,0 +1,364 @@
+//! Who runs: how one thread of the machine gives way to another, and what interrupts it.
+//!
+//! The dispatcher decides and knows nothing of fibers; this carries its decisions out. Every routine of the machine that a
+//! driver calls passes a *boundary* first, at which another thread may go on, and takes the work that its processor has
+//! last. A routine that waits calls [`block`](Session::block) and returns when its thread runs again.
+//!
+//! # Invariants
+//! - The strand that runs is the one of the dispatcher's running thread, GS points to its processor's area, and paged
+//!   pool is closed if that processor's level says so.
+//! - The dispatcher is not borrowed while driver code runs or another strand does.
+
+use crate::findings::Draft;
+use crate::session::Session;
+use crate::stop::Stop;
+use crate::strands::{Job, Strand};
+use ntpool_finding::{Limit, LimitKind, Message, Phase};
+use ntpool_host::{HostError, fiber, processor_area};
+use ntpool_machine::Registers;
+use ntpool_machine::dispatcher::{
+    Dispatcher, Stuck, Thread, ThreadId, ThreadState, Timeout, WaitOutcome, WaitStart, Work,
+};
+use ntpool_types::{Irql, NtStatus, ProcessorNumber, Rule, Violation, VirtualAddress};
+use std::cell::RefMut;
+
+impl Session {
+    /// The dispatcher, for one decision.
+    pub(crate) fn dispatcher(&self) -> RefMut<'_, Dispatcher> {
+        self.dispatcher.borrow_mut()
+    }
+
+    // ── The processor that runs ──────────────────────────────────────────────────────────────────────────────────
+
+    /// Its number.
+    pub(crate) fn processor_number(&self) -> ProcessorNumber {
+        self.dispatcher.borrow().running().0
+    }
+
+    /// Its level.
+    pub(crate) fn irql(&self) -> Irql {
+        let dispatcher = self.dispatcher.borrow();
+        dispatcher.processor(dispatcher.running().0).irql()
+    }
+
+    /// Raises its level; the former one.
+    ///
+    /// # Errors
+    /// As [`Processor::raise`](ntpool_machine::Processor::raise).
+    pub(crate) fn raise_irql(&self, to: Irql) -> Result<Irql, Violation> {
+        let former = {
+            let dispatcher = self.dispatcher.borrow();
+            dispatcher.processor(dispatcher.running().0).raise(to)?
+        };
+        self.level_changed();
+        Ok(former)
+    }
+
+    /// Lowers its level to the one that the last raise saved.
+    ///
+    /// # Errors
+    /// As [`Processor::lower`](ntpool_machine::Processor::lower).
+    pub(crate) fn lower_irql(&self, to: Irql) -> Result<(), Violation> {
+        {
+            let dispatcher = self.dispatcher.borrow();
+            dispatcher.processor(dispatcher.running().0).lower(to)?;
+        }
+        self.level_changed();
+        Ok(())
+    }
+
+    /// Sets its level without a check, as a write to cr8 does.
+    pub(crate) fn set_irql(&self, to: Irql) {
+        {
+            let dispatcher = self.dispatcher.borrow();
+            dispatcher.processor(dispatcher.running().0).set_irql(to);
+        }
+        self.level_changed();
+    }
+
+    /// Takes a spin lock for it, which runs at DISPATCH_LEVEL or above.
+    ///
+    /// # Errors
+    /// As [`SpinLocks::acquire`](ntpool_machine::SpinLocks::acquire).
+    pub(crate) fn acquire_protected(&self, lock: VirtualAddress) -> Result<(), Violation> {
+        let dispatcher = self.dispatcher.borrow();
+        let level = dispatcher.processor(dispatcher.running().0).dispatch_level();
+        self.spin_locks.acquire(lock, level.expect("the level was looked at"))
+    }
+
+    // ── The thread that runs ─────────────────────────────────────────────────────────────────────────────────────
+
+    /// Its number.
+    pub(crate) fn thread(&self) -> ThreadId {
+        self.dispatcher.borrow().running().1
+    }
+
+    /// Its object.
+    pub(crate) fn thread_object(&self) -> VirtualAddress {
+        let dispatcher = self.dispatcher.borrow();
+        dispatcher.thread(dispatcher.running().1).object()
+    }
+
+    /// What the driver is doing on it.
+    pub(crate) fn phase(&self) -> Phase {
+        self.strands.current().phase.get()
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        self.strands.current().phase.set(phase);
+    }
+
+    /// The session as threads have it, which outlive the routine that made them.
+    pub(crate) fn shared(&self) -> &'static Session {
+        self.this.get().expect("a session is shared before its driver runs")
+    }
+
+    // ── Giving way ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// A point at which another thread may go on. Returns when this one does.
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the run has ended meanwhile.
+    pub(crate) fn boundary(&self) -> Result<(), Stop> {
+        let next = self.dispatcher().boundary();
+        self.go_on_with(next)?;
+        self.deliver()
+    }
+
+    /// The thread that runs waits, spins, or is idle: others go on. Returns when this one does.
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the run has ended meanwhile, be it because nobody can ever go on.
+    pub(crate) fn block(&self) -> Result<(), Stop> {
+        let next = self.dispatcher().block();
+        self.show_time();
+        match next {
+            Ok(next) => self.go_on_with(next)?,
+            Err(stuck) => return Err(self.report_stuck(&stuck)),
+        }
+        self.deliver()
+    }
+
+    /// Lets others go on while driver code of this thread turns in a loop without a boundary.
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the run has ended meanwhile.
+    pub(crate) fn preempt(&self) -> Result<(), Stop> {
+        let next = self.dispatcher().preempt();
+        self.show_time();
+        if let Ok(next) = next {
+            self.go_on_with(next)?;
+        }
+        self.deliver()
+    }
+
+    fn go_on_with(&self, next: ThreadId) -> Result<(), Stop> {
+        let here = self.strands.current();
+        if next != here.thread.get() {
+            let strand = self.strand_of(next);
+            self.become_thread();
+            self.strands.switch_to(strand);
+        } else if self.shown_processor.get() != Some(self.processor_number()) {
+            self.become_thread();
+        }
+        if self.ended.get() { Err(Stop::Ended) } else { Ok(()) }
+    }
+
+    /// Makes the thread of Linux look like the processor and the thread that are to run.
+    fn become_thread(&self) {
+        let (number, object) = (self.processor_number(), self.thread_object());
+        self.shown_processor.set(Some(number));
+        processor_area::become_processor(number, object)
+            .expect("the control areas are mapped for the whole run");
+        self.level_changed();
+    }
+
+    fn strand_of(&self, thread: ThreadId) -> &'static Strand {
+        if let Some(strand) = self.strands.of(thread) {
+            return strand;
+        }
+        assert!(self.dispatcher().thread(thread).is_idle(), "every thread but an idle one has a strand");
+        let idle: Job = Box::new(|session| {
+            // An idle thread takes its processor's work, which `block` does when the thread goes on.
+            while session.deliver().and_then(|()| session.block()).is_ok() {}
+            session.leave_for_good()
+        });
+        match self.strands.put(self.shared(), thread, Phase::Interrupt, idle) {
+            Ok(()) => self.strands.of(thread).expect("it was put there just now"),
+            // The processor's interrupts can't be served without a stack: an end like any other want of the host's.
+            Err(error) => panic!("an idle thread has no stack: {error}"),
+        }
+    }
+
+    /// The thread that runs has ended; its strand runs again as another one.
+    pub(crate) fn end_thread(&self, status: NtStatus) {
+        let strand = self.strands.current();
+        let crimes = self.dispatcher().terminate_running(status);
+        self.thread_ended(strand.thread.get(), &crimes);
+        self.strands.retire(strand);
+        let next = self.dispatcher().block();
+        self.show_time();
+        match next {
+            Ok(next) if next == strand.thread.get() => unreachable!("a thread that has ended does not go on"),
+            Ok(next) => {
+                let next = self.strand_of(next);
+                self.become_thread();
+                self.strands.switch_to(next);
+            }
+            Err(stuck) => {
+                let _ = self.report_stuck(&stuck);
+                self.leave_for_good();
+            }
+        }
+    }
+
+    /// Ends the run: nothing of the driver's is executed any more, and the strand that loads and unloads drivers goes on to
+    /// finish the report. On that strand itself, what it was doing stops with the reason that is returned.
+    pub(crate) fn end(&self) -> Stop {
+        self.ended.set(true);
+        if !std::ptr::eq(self.strands.current(), self.strands.main()) {
+            self.leave_for_good();
+        }
+        Stop::Ended
+    }
+
+    /// Leaves a strand that nobody goes on with, since the run has ended.
+    fn leave_for_good(&self) -> ! {
+        loop {
+            self.strands.switch_to(self.strands.main());
+        }
+    }
+
+    // ── What interrupts ──────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Carries out the work that the processor has and can do at its level.
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the run has ended by it.
+    pub(crate) fn deliver(&self) -> Result<(), Stop> {
+        loop {
+            let work = self.dispatcher().take_work();
+            let Some(work) = work else { return Ok(()) };
+            match self.carry_out(work) {
+                Ok(()) => {}
+                Err(Stop::Ended) => return Err(Stop::Ended),
+                Err(stop) => {
+                    let registers = fiber::arrival().map_or(Registers::default(), |full| full.registers);
+                    self.report_stop(stop, &registers);
+                    return Err(self.end());
+                }
+            }
+        }
+    }
+
+    /// Calls a routine of the driver's that interrupts the running thread, at the level that the work has and on the
+    /// processor's own stack for it; what it returned.
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the routine did not return.
+    pub(crate) fn interrupt_with(
+        &self,
+        work: Work,
+        routine: VirtualAddress,
+        arguments: &[u64],
+    ) -> Result<u64, Stop> {
+        let strand = self.strands.current();
+        let number = self.processor_number();
+        let stack = self.strands.work_stack(self, number.0).map_err(Stop::from)?;
+        let phase = if work.irql() > Irql::DISPATCH { Phase::Interrupt } else { Phase::Dpc };
+        let before = strand.phase.replace(phase);
+        self.dispatcher().begin_work(work, routine);
+        self.level_changed();
+        let exit = strand.fiber.call_on(self, stack, routine, arguments);
+        let value = self.outcome_of(exit);
+        let crimes = self.dispatcher().end_work();
+        if value.is_some() {
+            self.work_ended(&crimes);
+        }
+        strand.phase.set(before);
+        self.level_changed();
+        match value {
+            Some(value) if !self.ended.get() => Ok(value),
+            _ => Err(self.end()),
+        }
+    }
+
+    // ── Threads ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Makes a thread that is ready to run.
+    ///
+    /// # Errors
+    /// When the machine has no memory for its stacks.
+    pub(crate) fn start_thread(
+        &self,
+        object: VirtualAddress,
+        priority: u8,
+        phase: Phase,
+        job: Job,
+    ) -> Result<ThreadId, HostError> {
+        let thread = self.dispatcher().create_thread(object, priority, u64::MAX);
+        self.strands.put(self.shared(), thread, phase, job)?;
+        Ok(thread)
+    }
+
+    /// Lets the running thread wait for a time.
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the run has ended meanwhile; a crime when it may not wait now.
+    pub(crate) fn delay(&self, timeout: Timeout, alertable: bool) -> Result<WaitOutcome, Stop> {
+        let start = self.dispatcher().delay(timeout, alertable);
+        self.finish_wait(start.map_err(|crime| self.stop_for(&crime))?)
+    }
+
+    /// Waits as the dispatcher has begun to.
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the run has ended meanwhile.
+    pub(crate) fn finish_wait(&self, start: WaitStart) -> Result<WaitOutcome, Stop> {
+        match start {
+            WaitStart::Done(outcome) => Ok(outcome),
+            WaitStart::Blocked => {
+                self.block()?;
+                let outcome = self.dispatcher().take_wait_result();
+                Ok(outcome.expect("a thread goes on when its wait has ended"))
+            }
+        }
+    }
+
+    /// Reports that nobody can ever go on, and ends the run.
+    fn report_stuck(&self, stuck: &Stuck) -> Stop {
+        let main = self.strands.main();
+        let step = match main.phase.get() {
+            Phase::DriverEntry => "DriverEntry",
+            Phase::Unload => "the unload routine",
+            _ => "the machine",
+        };
+        let rule = if stuck.cycle().is_none() { Rule::WaitEndless } else { Rule::WaitDeadlock };
+        let message = format!("{step} can never finish: {stuck}");
+        self.tell(Draft::new(rule, None, message));
+        self.end()
+    }
+
+    /// Whether anybody but the strand that loads drivers may still do something.
+    pub(crate) fn has_others(&self) -> bool {
+        let dispatcher = self.dispatcher.borrow();
+        let main = self.strands.main().thread.get();
+        let is_alive = |(id, thread): (ThreadId, &Thread)| {
+            id != main && !thread.is_idle() && thread.state() != ThreadState::Terminated
+        };
+        dispatcher.queued_timer_count() + dispatcher.queued_dpc_count() > 0
+            || dispatcher.threads().any(is_alive)
+    }
+
+    /// Says that the host can't go on, and ends the run.
+    pub(crate) fn end_for_limit(&self, message: String) -> Stop {
+        self.reporter.send(&Message::Limit(Limit { kind: LimitKind::Host, message, stacks: Vec::new() }));
+        self.end()
+    }
+}
+
+impl From<HostError> for Stop {
+    fn from(error: HostError) -> Stop {
+        Stop::Limit { kind: LimitKind::Host, message: error.to_string() }
+    }
+}

@@ -1,0 +1,189 @@
+//! Strands: what threads run on, one fiber of the host with its kernel stack for each, used again when a thread has ended.
+//!
+//! A strand lives as long as the process. Threads come and go on it: its main routine takes a job, carries it out, and
+//! waits for the next.
+
+use crate::session::Session;
+use ntpool_abi::KERNEL_STACK_SIZE;
+use ntpool_finding::Phase;
+use ntpool_host::HostError;
+use ntpool_host::fiber::{self, KernelFiber};
+use ntpool_host::layout::{self, Window};
+use ntpool_host::physical::PhysicalMemory;
+use ntpool_machine::dispatcher::ThreadId;
+use ntpool_memory::{FrameUse, Protection};
+use ntpool_types::{Bytes, NtStatus, VirtualAddress};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+/// What a thread does from its beginning to its end; the status it ends with.
+pub(crate) type Job = Box<dyn FnOnce(&'static Session) -> NtStatus>;
+
+/// What a thread runs on.
+pub(crate) struct Strand {
+    pub(crate) fiber: KernelFiber,
+    /// The thread that it is.
+    pub(crate) thread: Cell<ThreadId>,
+    /// What the driver is doing on it.
+    pub(crate) phase: Cell<Phase>,
+    job: Cell<Option<Job>>,
+}
+
+impl Strand {
+    /// The job that the thread was made for.
+    pub(crate) fn take_job(&self) -> Job {
+        self.job.take().expect("a strand runs when a thread has been put on it")
+    }
+}
+
+/// Every strand.
+pub(crate) struct Strands {
+    main: &'static Strand,
+    current: Cell<&'static Strand>,
+    of_threads: RefCell<BTreeMap<ThreadId, &'static Strand>>,
+    unused: RefCell<Vec<&'static Strand>>,
+    stacks_made: Cell<u64>,
+    /// The stacks for work that interrupts threads, by processor.
+    work_stacks: RefCell<BTreeMap<u16, Window>>,
+}
+
+fn map_stack(physical: &PhysicalMemory, index: u64) -> Result<Window, HostError> {
+    if index >= layout::STACK_COUNT {
+        return Err(HostError::plain(format!(
+            "give another thread a kernel stack: there is room for {}",
+            layout::STACK_COUNT
+        )));
+    }
+    let stack = layout::kernel_stack(index, Bytes(KERNEL_STACK_SIZE));
+    physical.map(stack.base, stack.size.pages_rounded_up(), Protection::ReadWrite, FrameUse::Stack)?;
+    Ok(stack)
+}
+
+impl Strands {
+    /// The strand of the thread of Linux that calls this, which is the machine's thread `main`.
+    ///
+    /// # Errors
+    /// When the machine has no memory for its stack.
+    pub(crate) fn new(physical: &PhysicalMemory, main: ThreadId) -> Result<Strands, HostError> {
+        let fiber = KernelFiber::new(map_stack(physical, 0)?)?;
+        let strand: &'static Strand = Box::leak(Box::new(Strand {
+            fiber,
+            thread: Cell::new(main),
+            phase: Cell::new(Phase::Load),
+            job: Cell::new(None),
+        }));
+        strand.fiber.begin();
+        Ok(Strands {
+            main: strand,
+            current: Cell::new(strand),
+            of_threads: RefCell::new(BTreeMap::from([(main, strand)])),
+            unused: RefCell::default(),
+            stacks_made: Cell::new(1),
+            work_stacks: RefCell::default(),
+        })
+    }
+
+    /// The one that runs.
+    pub(crate) fn current(&self) -> &'static Strand {
+        self.current.get()
+    }
+
+    /// The one that loads and unloads drivers.
+    pub(crate) fn main(&self) -> &'static Strand {
+        self.main
+    }
+
+    /// The one of this thread; a processor's idle thread gets one when it runs the first time.
+    pub(crate) fn of(&self, thread: ThreadId) -> Option<&'static Strand> {
+        self.of_threads.borrow().get(&thread).copied()
+    }
+
+    /// Puts a thread on a strand.
+    ///
+    /// # Errors
+    /// When the machine has no memory for its stacks.
+    pub(crate) fn put(
+        &self,
+        session: &'static Session,
+        thread: ThreadId,
+        phase: Phase,
+        job: Job,
+    ) -> Result<(), HostError> {
+        let reused = self.unused.borrow_mut().pop();
+        let strand = match reused {
+            Some(strand) => {
+                fiber::paint_stack(strand.fiber.stack())?;
+                strand
+            }
+            None => self.make(session)?,
+        };
+        strand.thread.set(thread);
+        strand.phase.set(phase);
+        strand.job.set(Some(job));
+        self.of_threads.borrow_mut().insert(thread, strand);
+        Ok(())
+    }
+
+    fn make(&self, session: &'static Session) -> Result<&'static Strand, HostError> {
+        let stack = self.make_stack(session)?;
+        let main = move || -> Infallible {
+            loop {
+                let job = session.strands.current().take_job();
+                let status = job(session);
+                session.end_thread(status);
+            }
+        };
+        let fiber = KernelFiber::with_routine(stack, Box::new(main))?;
+        Ok(Box::leak(Box::new(Strand {
+            fiber,
+            thread: Cell::new(ThreadId(u32::MAX)),
+            phase: Cell::new(Phase::SystemThread),
+            job: Cell::new(None),
+        })))
+    }
+
+    fn make_stack(&self, session: &Session) -> Result<Window, HostError> {
+        let index = self.stacks_made.get();
+        let stack = map_stack(&session.physical, index)?;
+        self.stacks_made.set(index + 1);
+        Ok(stack)
+    }
+
+    /// The stack for work that interrupts the threads of this processor.
+    ///
+    /// # Errors
+    /// When the machine has no memory for it.
+    pub(crate) fn work_stack(&self, session: &Session, processor: u16) -> Result<Window, HostError> {
+        if let Some(&stack) = self.work_stacks.borrow().get(&processor) {
+            return Ok(stack);
+        }
+        let stack = self.make_stack(session)?;
+        fiber::paint_stack(stack)?;
+        self.work_stacks.borrow_mut().insert(processor, stack);
+        Ok(stack)
+    }
+
+    /// The thread of this strand has ended: another one may have it.
+    pub(crate) fn retire(&self, strand: &'static Strand) {
+        self.of_threads.borrow_mut().remove(&strand.thread.get());
+        self.unused.borrow_mut().push(strand);
+    }
+
+    /// Goes on with another strand, until somebody goes on with this one.
+    pub(crate) fn switch_to(&self, strand: &'static Strand) {
+        self.current.set(strand);
+        strand.fiber.switch_to();
+    }
+
+    /// The kernel stack that holds an address.
+    pub(crate) fn stack_holding(&self, address: VirtualAddress) -> Option<Window> {
+        if !layout::STACKS.contains(address) {
+            return None;
+        }
+        let size = Bytes(KERNEL_STACK_SIZE);
+        (0..self.stacks_made.get())
+            .map(|index| layout::kernel_stack(index, size))
+            .find(|stack| stack.contains(address))
+    }
+}

@@ -1,0 +1,309 @@
+//! Who goes on: which thread has which processor, and which processor runs.
+//!
+//! The first is NT's and leaves no choice: a ready thread takes an idle processor, or one whose thread has a lower
+//! priority, as soon as that one is below DISPATCH_LEVEL and no work has interrupted it. The second is where schedules
+//! differ: of all processors that can go on one does, with its current thread or, as at the end of a quantum, with the
+//! next ready thread of the same priority.
+//!
+//! # Fairness
+//! A thread that polls could keep everybody else from going on for ever, which no real machine does. So a thread that has
+//! passed [`PATIENCE`] boundaries in a row, or spins without any ([`preempt`](Dispatcher::preempt)), gives way for
+//! [`YIELD_STEPS`] steps: others are preferred, and it has the lowest priority. That is what Windows does for threads that
+//! starve, only sooner.
+
+use super::schedule::{Candidate, ChoicePoint};
+use super::stuck::Stuck;
+use super::{Dispatcher, ThreadId, ThreadState};
+use crate::Levels;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+use ntpool_types::Irql;
+
+/// After so many boundaries in a row a thread gives way.
+pub const PATIENCE: u32 = 1000;
+
+/// For so many steps a thread that gave way does.
+pub const YIELD_STEPS: u64 = 64;
+
+impl Dispatcher {
+    /// The running thread has reached a point at which others may go on: who does?
+    ///
+    /// The caller switches to that thread's fiber if it is another one, and takes the work that its processor has.
+    pub fn boundary(&mut self) -> ThreadId {
+        self.steps += 1;
+        self.spinning_rounds = 0;
+        let state = &mut self.processors[self.running];
+        if state.frames.is_empty() && state.processor.irql() < Irql::DISPATCH {
+            state.raised_units = 0;
+        }
+        if self.stayed >= PATIENCE {
+            self.stayed = 0;
+            let current = self.processors[self.running].current;
+            self.thread_mut(current).yields_until = self.steps + YIELD_STEPS;
+        }
+        self.expire_due();
+        // An idle thread that has nothing to do may ask too, and stays.
+        self.choose();
+        self.running().1
+    }
+
+    /// The running thread cannot go on, because it waits, spins, has ended or is idle: who does?
+    ///
+    /// When nobody can, time moves to the next moment at which something happens. The answer may be the thread itself, when
+    /// its wait has ended meanwhile.
+    ///
+    /// # Errors
+    /// [`Stuck`] when nobody can ever go on by itself.
+    pub fn block(&mut self) -> Result<ThreadId, Stuck> {
+        self.steps += 1;
+        self.spinning_rounds = 0;
+        loop {
+            self.expire_due();
+            if self.choose() {
+                return Ok(self.running().1);
+            }
+            if !self.advance() {
+                return Err(self.stuck());
+            }
+        }
+    }
+
+    /// The running thread has been interrupted in a loop without boundaries: who goes on?
+    ///
+    /// Others are preferred until the thread is the only one; where only such threads can go on they take turns, after time
+    /// has moved to the next moment at which something happens.
+    ///
+    /// # Errors
+    /// [`Stuck`] when all that can go on spin like this, each has had its turns, and nothing is due. Nothing was switched,
+    /// and the caller decides whether the thread may go on: it may just compute.
+    pub fn preempt(&mut self) -> Result<ThreadId, Stuck> {
+        self.steps += 1;
+        let (_, spinner) = self.running();
+        self.thread_mut(spinner).yields_until = self.steps + YIELD_STEPS;
+        loop {
+            self.expire_due();
+            self.place();
+            let candidates = self.collect();
+            if candidates.iter().any(|candidate| self.is_fresh(*candidate)) {
+                self.pick(candidates);
+                return Ok(self.running().1);
+            }
+            if !self.advance() {
+                self.spinning_rounds += 1;
+                let oldest = candidates.iter().min_by_key(|candidate| self.yields_until(candidate.thread));
+                return match oldest.copied() {
+                    Some(next) if next.thread != spinner && self.spinning_rounds <= 2 * candidates.len() => {
+                        self.go_on(next);
+                        Ok(next.thread)
+                    }
+                    _ => Err(self.stuck()),
+                };
+            }
+        }
+    }
+
+    /// The running thread gives up the rest of its turn: at the next boundary others are preferred.
+    pub fn yield_running(&mut self) {
+        let (_, id) = self.running();
+        self.thread_mut(id).yields_until = self.steps + 2;
+    }
+
+    // ── Which thread has which processor ─────────────────────────────────────────────────────────────────────────
+
+    /// Takes the running thread off its processor, whose idle thread is current then.
+    pub(super) fn detach(&mut self, state: ThreadState) {
+        self.switch_out(self.running, state);
+        let idle = ThreadId(self.running as u32);
+        self.switch_in(self.running, idle);
+    }
+
+    fn switch_out(&mut self, processor: usize, state: ThreadState) {
+        let on = &self.processors[processor];
+        debug_assert!(on.frames.is_empty(), "interrupted threads stay");
+        let levels = on.processor.exchange_levels(Levels::default());
+        let thread = &mut self.threads[on.current.0 as usize];
+        thread.levels = levels;
+        thread.last_processor = Some(processor);
+        thread.state = if thread.is_idle { ThreadState::Idle } else { state };
+    }
+
+    fn switch_in(&mut self, processor: usize, id: ThreadId) {
+        let on = &mut self.processors[processor];
+        on.current = id;
+        let thread = &mut self.threads[id.0 as usize];
+        thread.state = ThreadState::Running(on.processor.number());
+        on.processor.exchange_levels(core::mem::take(&mut thread.levels));
+    }
+
+    fn is_preemptible(&self, processor: usize) -> bool {
+        let state = &self.processors[processor];
+        state.frames.is_empty() && state.processor.irql() < Irql::DISPATCH
+    }
+
+    /// The priority that counts now: below all for an idle thread, the lowest for one that cannot go on or gives way.
+    fn effective_priority(&self, id: ThreadId) -> i16 {
+        let thread = self.thread(id);
+        if thread.is_idle {
+            -1
+        } else if thread.spin.is_some() || thread.yields_until > self.steps {
+            0
+        } else {
+            i16::from(thread.priority)
+        }
+    }
+
+    /// Gives processors to the threads that are due one, until nothing changes.
+    pub(super) fn place(&mut self) {
+        for processor in 0..self.processors.len() {
+            let id = self.processors[processor].current;
+            let thread = self.thread(id);
+            let is_allowed = thread.is_idle || thread.affinity() >> processor & 1 == 1;
+            if !is_allowed && self.is_preemptible(processor) {
+                self.switch_out(processor, ThreadState::Ready);
+                self.ready.push_front(id);
+                self.switch_in(processor, ThreadId(processor as u32));
+            }
+        }
+        while let Some((place, id, processor)) = self.next_placement() {
+            self.ready.remove(place);
+            let former = self.processors[processor].current;
+            self.switch_out(processor, ThreadState::Ready);
+            if !self.thread(former).is_idle {
+                // It keeps its turn among its equals.
+                self.ready.push_front(former);
+            }
+            self.switch_in(processor, id);
+        }
+    }
+
+    /// The ready thread of the highest priority that is due a processor, with its place in the queue and the processor.
+    fn next_placement(&self) -> Option<(usize, ThreadId, usize)> {
+        if self.ready.is_empty() {
+            return None;
+        }
+        let preemptible = (0..self.processors.len()).filter(|&processor| self.is_preemptible(processor));
+        let lowest =
+            preemptible.map(|processor| self.effective_priority(self.processors[processor].current)).min()?;
+        let due = self.ready.iter().enumerate().filter_map(|(place, &id)| {
+            let priority = self.effective_priority(id);
+            let processor = (priority > lowest).then(|| self.processor_for(id, priority))??;
+            Some((priority, Reverse(place), id, processor))
+        });
+        let (_, Reverse(place), id, processor) =
+            due.max_by_key(|&(priority, place, ..)| (priority, place))?;
+        Some((place, id, processor))
+    }
+
+    /// The processor that a ready thread takes: the one whose thread has the lowest priority, among equals the one that it
+    /// ran on last.
+    fn processor_for(&self, id: ThreadId, priority: i16) -> Option<usize> {
+        let thread = self.thread(id);
+        let affinity = thread.affinity();
+        (0..self.processors.len())
+            .filter(|&processor| affinity >> processor & 1 == 1 && self.is_preemptible(processor))
+            .map(|processor| {
+                let other = self.effective_priority(self.processors[processor].current);
+                (other, thread.last_processor != Some(processor), processor)
+            })
+            .filter(|&(other, ..)| other < priority)
+            .min()
+            .map(|(_, _, processor)| processor)
+    }
+
+    // ── Which processor runs ─────────────────────────────────────────────────────────────────────────────────────
+
+    fn can_go_on(&self, processor: usize) -> bool {
+        let state = &self.processors[processor];
+        let thread = self.thread(state.current);
+        let has_nothing = thread.spin.is_some() || (thread.is_idle && state.frames.is_empty());
+        !has_nothing || self.has_work(processor)
+    }
+
+    /// All that could run next, in the order of the processors, the current thread before the one that would follow it.
+    fn collect(&mut self) -> Vec<Candidate> {
+        let mut candidates = core::mem::take(&mut self.candidates);
+        candidates.clear();
+        for (processor, state) in self.processors.iter().enumerate() {
+            let number = state.processor.number();
+            if self.can_go_on(processor) {
+                candidates.push(Candidate { processor: number, thread: state.current });
+            }
+            if self.ready.is_empty() || self.thread(state.current).is_idle || !self.is_preemptible(processor)
+            {
+                continue;
+            }
+            let priority = self.effective_priority(state.current);
+            let next = self.ready.iter().copied().find(|&id| {
+                self.thread(id).affinity() >> processor & 1 == 1 && self.effective_priority(id) == priority
+            });
+            candidates.extend(next.map(|thread| Candidate { processor: number, thread }));
+        }
+        candidates
+    }
+
+    fn yields_until(&self, id: ThreadId) -> u64 {
+        self.thread(id).yields_until
+    }
+
+    /// Whether a candidate need not give way: an interrupt is taken also by a thread that spins.
+    fn is_fresh(&self, candidate: Candidate) -> bool {
+        let processor = usize::from(candidate.processor.0);
+        self.yields_until(candidate.thread) <= self.steps
+            || (self.processors[processor].current == candidate.thread && self.has_work(processor))
+    }
+
+    /// Places threads and chooses among all that can go on; whether there was any.
+    fn choose(&mut self) -> bool {
+        self.place();
+        let candidates = self.collect();
+        self.pick(candidates)
+    }
+
+    fn pick(&mut self, mut candidates: Vec<Candidate>) -> bool {
+        if candidates.len() > 1 {
+            let is_fresh = |dispatcher: &Dispatcher, candidate| dispatcher.is_fresh(candidate);
+            if candidates.iter().any(|&candidate| is_fresh(self, candidate)) {
+                candidates.retain(|&candidate| is_fresh(self, candidate));
+            }
+        }
+        let picked = match candidates.len() {
+            0 | 1 => candidates.first().copied(),
+            _ => {
+                let (running, current) = self.running();
+                let stay = candidates
+                    .iter()
+                    .position(|candidate| (candidate.processor, candidate.thread) == (running, current));
+                // Without the running thread the next processor's is as good as any.
+                let next = candidates.iter().position(|candidate| candidate.processor >= running);
+                let point = ChoicePoint {
+                    step: self.steps,
+                    candidates: &candidates,
+                    default: stay.or(next).unwrap_or(0),
+                    stays: stay.is_some(),
+                    running,
+                    current,
+                };
+                Some(candidates[self.schedule.choose(&point)])
+            }
+        };
+        self.candidates = candidates;
+        let Some(picked) = picked else { return false };
+        self.go_on(picked);
+        true
+    }
+
+    fn go_on(&mut self, candidate: Candidate) {
+        let before = self.running();
+        let processor = usize::from(candidate.processor.0);
+        if self.processors[processor].current != candidate.thread {
+            // The end of a quantum: the former thread goes to the end of its equals.
+            self.ready.retain(|&id| id != candidate.thread);
+            self.ready.push_back(self.processors[processor].current);
+            self.switch_out(processor, ThreadState::Ready);
+            self.switch_in(processor, candidate.thread);
+        }
+        self.thread_mut(candidate.thread).spin = None;
+        self.running = processor;
+        self.stayed = if self.running() == before { self.stayed + 1 } else { 0 };
+    }
+}

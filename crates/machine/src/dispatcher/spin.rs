@@ -1,0 +1,60 @@
+//! Spinning: a processor that turns in a loop until something changes, and so lets others go on here.
+
+use super::Dispatcher;
+use ntpool_types::{ProcessorNumber, VirtualAddress};
+
+/// What a processor spins for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the labels say it")]
+pub enum SpinReason {
+    SpinLock,
+    QueuedSpinLock,
+    ReaderWriterSpinLock,
+    InterruptLock,
+    CancelLock,
+    ProcessorCall,
+    Other(&'static str),
+}
+
+impl SpinReason {
+    /// What is spun for in words, with an article.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            SpinReason::SpinLock => "a spin lock",
+            SpinReason::QueuedSpinLock => "a queued spin lock",
+            SpinReason::ReaderWriterSpinLock => "a reader-writer spin lock",
+            SpinReason::InterruptLock => "an interrupt's spin lock",
+            SpinReason::CancelLock => "the cancel spin lock",
+            SpinReason::ProcessorCall => "the end of a call on other processors",
+            SpinReason::Other(label) => label,
+        }
+    }
+}
+
+/// A processor's turning in a loop until something changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spin {
+    pub key: VirtualAddress,
+    pub reason: SpinReason,
+    pub holder: Option<ProcessorNumber>,
+}
+
+impl Dispatcher {
+    /// The running processor turns in a loop until something that `key` stands for happens; the caller asks
+    /// [`block`](Dispatcher::block) next. `holder` is the processor that it waits for, for reports.
+    ///
+    /// When the thread goes on it takes its processor's work, looks whether it has happened, and if not spins again: it may
+    /// have gone on just to take an interrupt, or another processor may have been faster.
+    pub fn spin_on(&mut self, key: VirtualAddress, reason: SpinReason, holder: Option<ProcessorNumber>) {
+        let (_, id) = self.running();
+        self.thread_mut(id).spin = Some(Spin { key, reason, holder });
+    }
+
+    /// Lets all that spin with this key go on, and returns how many there are.
+    pub fn spin_released(&mut self, key: VirtualAddress) -> usize {
+        let spinners =
+            self.threads.iter_mut().filter(|thread| thread.spin.is_some_and(|spin| spin.key == key));
+        spinners.map(|thread| thread.spin = None).count()
+    }
+}
