@@ -2,7 +2,7 @@
 
 use crate::size::parse_memory;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use ntpool::{TagPolicy, WindowsVersion};
+use ntpool::{Schedule, TagPolicy, WindowsVersion};
 use ntpool_report::Format;
 use ntpool_types::Bytes;
 use std::path::PathBuf;
@@ -46,9 +46,26 @@ pub struct RunOptions {
     #[arg(value_name = "DRIVER.sys")]
     pub driver: Option<PathBuf>,
 
-    /// What everything arbitrary is derived from: the contents of uninitialized memory, the stack cookie.
+    /// What everything arbitrary is derived from: the contents of uninitialized memory, the stack cookie, who goes on where
+    /// more than one thread can, how long the driver is left alone before it is unloaded.
     #[arg(long, value_name = "NUMBER", default_value_t = ntpool::DEFAULT_SEED)]
     pub seed: u64,
+
+    /// How many processors the machine has.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=i64::from(ntpool::MOST_PROCESSORS)),
+          default_value_t = ntpool::DEFAULT_PROCESSORS)]
+    pub processors: u32,
+
+    /// Who goes on where more than one thread can: random (by the seed), pct[:DEPTH[:CHOICES]] (random priorities with few
+    /// changes), round-robin[:CHOICES], or at:STEP=PROCESSOR.THREAD,... (nobody is interrupted but at these steps, as a
+    /// report gives them).
+    #[arg(long, value_name = "SCHEDULE", default_value_t)]
+    pub schedule: Schedule,
+
+    /// Try so many schedules, one for each seed from --seed on, until one shows a mistake that the driver does not make
+    /// under every schedule. That run is reported, with as few switches between threads as bring the mistake about.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub schedules: Option<u64>,
 
     /// The machine's memory, from 16M to 32G.
     #[arg(long, value_name = "SIZE", value_parser = parse_memory, default_value = "256M")]
@@ -87,6 +104,9 @@ impl Default for RunOptions {
         RunOptions {
             driver: None,
             seed: ntpool::DEFAULT_SEED,
+            processors: ntpool::DEFAULT_PROCESSORS,
+            schedule: Schedule::default(),
+            schedules: None,
             memory: ntpool::DEFAULT_MEMORY,
             timeout: ntpool::DEFAULT_TIMEOUT.as_secs(),
             windows: WindowsVersion::WINDOWS_10,

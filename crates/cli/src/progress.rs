@@ -32,7 +32,6 @@ impl Progress {
         {
             return;
         }
-        self.shown = Some(seconds);
         let doing = match phase {
             Phase::Load => "is being loaded",
             Phase::DriverEntry => "is in DriverEntry",
@@ -44,11 +43,33 @@ impl Progress {
             Phase::Interrupt => "is in an interrupt",
             Phase::AfterUnload => "is being looked at after its unload",
         };
+        self.show(seconds, &format!("{} {doing} since {seconds} s", self.driver));
+    }
+
+    /// Takes note of how far a search has come.
+    pub fn search(&mut self, done: u64, of: Option<u64>, elapsed: Duration) {
+        let seconds = elapsed.as_secs();
+        if self.quiet
+            || elapsed < FIRST
+            || self.shown == Some(seconds)
+            || (!self.terminal && seconds % 10 != 0)
+        {
+            return;
+        }
+        let line = match of {
+            Some(of) => format!("{}: {done} of {of} schedules tried", self.driver),
+            None => format!("{}: leaving switches out, run {done}", self.driver),
+        };
+        self.show(seconds, &line);
+    }
+
+    fn show(&mut self, seconds: u64, line: &str) {
+        self.shown = Some(seconds);
         let mut out = std::io::stderr().lock();
         // A terminal that went away is no reason to stop.
         let _ = match self.terminal {
-            true => write!(out, "\r\x1b[K{} {doing} since {seconds} s", self.driver),
-            false => writeln!(out, "{} {doing} since {seconds} s", self.driver),
+            true => write!(out, "\r\x1b[K{line}"),
+            false => writeln!(out, "{line}"),
         };
         let _ = out.flush();
     }

@@ -58,13 +58,16 @@ fn watch(
 ) -> Result<(Outcome, Result<(), String>), HostError> {
     let machine = Machine::new()
         .seed(options.seed)
+        .processors(options.processors)
+        .schedule(options.schedule.clone())
         .memory(options.memory)
         .timeout(Duration::from_secs(options.timeout))
         .windows(options.windows)
         .tag_policy(options.tag_mismatch.policy());
     let mut progress = Progress::new(driver.name(), options.quiet);
     let mut printed = Ok(());
-    let outcome = machine.run_watched(driver, &mut |event: Event<'_>| match event {
+    let mut watcher = |event: Event<'_>| match event {
+        Event::Searching { done, of, elapsed } => progress.search(done, of, elapsed),
         Event::Waiting { phase, elapsed } => progress.update(phase, elapsed),
         Event::Debug(line) => {
             if let Some(output) = &mut debug_output
@@ -73,7 +76,11 @@ fn watch(
                 printed = output.write(line.text.as_bytes());
             }
         }
-    });
+    };
+    let outcome = match options.schedules {
+        Some(count) => machine.search(driver, count, &mut watcher),
+        None => machine.run_watched(driver, &mut watcher),
+    };
     progress.clear();
     Ok((outcome?, printed))
 }

@@ -209,6 +209,11 @@ impl Session {
     pub(crate) fn note_once(&self, call: &Call<'_>, what: &str) {
         let stack = self.intern(&self.trace(call.registers()));
         let place = self.stacks.borrow().frames(stack).first().copied().unwrap_or_default();
+        self.note_once_at(place, what);
+    }
+
+    /// The same about a place in the driver.
+    pub(crate) fn note_once_at(&self, place: VirtualAddress, what: &str) {
         let note = format!("{what}, at {}", self.shown_place(place));
         if self.noted.borrow_mut().insert(note.clone()) {
             self.reporter.send(&Message::Note(note));

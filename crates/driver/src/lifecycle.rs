@@ -6,9 +6,11 @@ use crate::freed::FreedBlocks;
 use crate::level::PagedTouches;
 use crate::loaded_image::LoadedImage;
 use crate::lookasides::Lookasides;
+use crate::loops::Loops;
 use crate::memory;
 use crate::order::Order;
 use crate::reporter::Reporter;
+use crate::schedule::SwitchTo;
 use crate::secure::SecurePools;
 use crate::session::{Session, WINDOWS_FOLDER};
 use crate::strands::Strands;
@@ -22,7 +24,7 @@ use ntpool_host::layout::{self, SHARED_USER_DATA_SHADOW, SYSTEM_OBJECTS};
 use ntpool_host::physical::{self, PhysicalMemory};
 use ntpool_host::{HostError, arena, confine, processor_area, ticks};
 use ntpool_image::Image;
-use ntpool_machine::dispatcher::{Dispatcher, Schedule, ThreadId, Timeout};
+use ntpool_machine::dispatcher::{Dispatcher, ThreadId, Timeout};
 use ntpool_machine::{Devices, Fault, Fiber, Instant, Process, Processes, Registry, SpinLocks};
 use ntpool_pool::{Block, TailModel};
 use ntpool_types::{Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, Rule, Tag, VirtualAddress, WindowsVersion};
@@ -100,7 +102,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         strands,
         shown_processor: Cell::new(None),
         ended: Cell::new(false),
-        steps_at_tick: Cell::new(u64::MAX),
+        loops: Loops::default(),
         spin_locks: SpinLocks::default(),
         devices: RefCell::new(Devices::default()),
         registry: RefCell::new(registry),
@@ -378,6 +380,28 @@ impl Session {
         }
     }
 
+    /// Sends the switches that led here, as far as there is room, so that the parent can leave out those that do not matter.
+    fn send_schedule(&self) {
+        /// More than anybody would look at one by one.
+        const MOST: usize = 100_000;
+        const IN_A_PACKET: usize = 2000;
+        let dispatcher = self.dispatcher.borrow();
+        let schedule = dispatcher.schedule();
+        self.reporter.send(&Message::Choices(schedule.choices()));
+        let switches: Vec<[u64; 3]> = schedule
+            .switches()
+            .iter()
+            .take(MOST)
+            .map(|&switch| {
+                let SwitchTo { step, processor, thread } = switch.into();
+                [step, processor.into(), thread.into()]
+            })
+            .collect();
+        for switches in switches.chunks(IN_A_PACKET) {
+            self.reporter.send(&Message::Switches(switches.to_vec()));
+        }
+    }
+
     /// Sends the table of tags and whatever else is known at the end.
     fn finish(&self, fiber: &dyn Fiber) {
         // A driver that stays, or that was stopped, has not been asked yet.
@@ -398,6 +422,7 @@ impl Session {
             self.reporter.send(&Message::Tag(row));
         }
         self.reporter.send(&Message::StackUsed(fiber.stack_used()));
+        self.send_schedule();
         self.reporter.send(&Message::Finished);
     }
 }
@@ -415,7 +440,7 @@ fn counted(units: &[u16], buffer: VirtualAddress) -> UnicodeString {
 fn dispatcher_for(order: &Order) -> (Dispatcher, ThreadId) {
     /// The priority of the system's worker threads that load drivers.
     const PRIORITY: u8 = 13;
-    let schedule = Schedule::random(derived(order.seed, 3));
+    let schedule = order.schedule.strategy(derived(order.seed, 3));
     let mut dispatcher = Dispatcher::new(order.processors, schedule);
     let main = dispatcher.create_thread(THREAD_OBJECT, PRIORITY, u64::MAX);
     while dispatcher.boundary() != main {}

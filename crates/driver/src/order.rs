@@ -1,5 +1,6 @@
 //! What the parent asks of the child: the first packet on the channel.
 
+use crate::Schedule;
 use serde::{Deserialize, Serialize};
 
 /// A run to be made.
@@ -11,6 +12,8 @@ pub struct Order {
     pub seed: u64,
     /// How many processors the machine has.
     pub processors: u32,
+    /// Who goes on where more than one thread can.
+    pub schedule: Schedule,
     /// The machine's memory in bytes.
     pub memory: u64,
     /// The build of the Windows that the machine claims to be.

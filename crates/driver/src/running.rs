@@ -139,17 +139,23 @@ impl Session {
         self.deliver()
     }
 
-    /// Lets others go on while driver code of this thread turns in a loop without a boundary.
+    /// Lets others go on while driver code of this thread turns in a loop without a boundary. Where nobody else could ever go
+    /// on, says how everybody is stuck.
     ///
     /// # Errors
     /// [`Stop::Ended`] when the run has ended meanwhile.
-    pub(crate) fn preempt(&self) -> Result<(), Stop> {
+    pub(crate) fn preempt(&self) -> Result<Option<Stuck>, Stop> {
         let next = self.dispatcher().preempt();
         self.show_time();
-        if let Ok(next) = next {
-            self.go_on_with(next)?;
-        }
-        self.deliver()
+        let stuck = match next {
+            Ok(next) => {
+                self.go_on_with(next)?;
+                None
+            }
+            Err(stuck) => Some(stuck),
+        };
+        self.deliver()?;
+        Ok(stuck)
     }
 
     fn go_on_with(&self, next: ThreadId) -> Result<(), Stop> {

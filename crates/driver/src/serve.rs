@@ -35,12 +35,7 @@ impl Kernel for Session {
     }
 
     fn tick(&self, registers: &Registers) -> Verdict {
-        let steps = self.dispatcher.borrow().steps();
-        // Whoever calls nobody between two ticks turns in a loop, or works long without help.
-        if self.steps_at_tick.replace(steps) != steps || !self.has_others() {
-            return Verdict::Unserved;
-        }
-        match self.preempt() {
+        match self.interrupt_loop(registers) {
             Ok(()) => Verdict::Unserved,
             Err(stop) => self.verdict_on(stop, registers),
         }

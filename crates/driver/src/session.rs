@@ -7,6 +7,7 @@ use crate::freed::FreedBlocks;
 use crate::level::PagedTouches;
 use crate::loaded_image::LoadedImage;
 use crate::lookasides::Lookasides;
+use crate::loops::Loops;
 use crate::memory;
 use crate::order::Order;
 use crate::reporter::Reporter;
@@ -46,8 +47,7 @@ pub struct Session {
     pub(crate) shown_processor: Cell<Option<ProcessorNumber>>,
     /// Whether nothing of the driver's is executed any more.
     pub(crate) ended: Cell<bool>,
-    /// How many boundaries there had been at the host clock's last tick.
-    pub(crate) steps_at_tick: Cell<u64>,
+    pub(crate) loops: Loops,
     pub(crate) spin_locks: SpinLocks,
     pub(crate) devices: RefCell<Devices>,
     pub(crate) registry: RefCell<Registry>,

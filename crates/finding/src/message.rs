@@ -27,6 +27,10 @@ pub enum Message {
     Unloaded,
     /// The most bytes of the kernel stack that the driver used so far.
     StackUsed(u64),
+    /// How often there was a choice of who goes on.
+    Choices(u64),
+    /// Points at which another thread went on than the one that could stay, more of them: step, processor, thread.
+    Switches(Vec<[u64; 3]>),
     /// A row of the table of tags.
     Tag(TagUsage),
     /// Something the reader should know that is neither wrong nor a limit.

@@ -105,6 +105,13 @@ pub struct Outcome {
     pub tags: Vec<TagUsage>,
     /// The rows of `tags` that still have blocks.
     pub left: Vec<TagUsage>,
+    /// How often there was a choice of who goes on. Not part of the report.
+    #[serde(skip)]
+    pub choices: u64,
+    /// The points at which another thread went on than the one that could stay: step, processor, thread. Not part of the
+    /// report, which has the command that repeats the run.
+    #[serde(skip)]
+    pub switches: Vec<[u64; 3]>,
 }
 
 impl Outcome {
@@ -127,6 +134,8 @@ impl Outcome {
             debug_output: Vec::new(),
             tags: Vec::new(),
             left: Vec::new(),
+            choices: 0,
+            switches: Vec::new(),
         }
     }
 

@@ -18,18 +18,20 @@ pub mod child;
 mod driver;
 mod imports;
 mod machine;
+mod search;
 mod supervision;
 mod symbols;
 
 pub use driver::{Driver, DriverError};
 pub use imports::{Grade, ImportedRoutine, ImportedSymbol};
-pub use machine::{DEFAULT_MEMORY, DEFAULT_SEED, DEFAULT_TIMEOUT, Machine};
-pub use ntpool_driver::{TagPolicy, TailModel, exports};
+pub use machine::{DEFAULT_MEMORY, DEFAULT_PROCESSORS, DEFAULT_SEED, DEFAULT_TIMEOUT, Machine};
+pub use ntpool_driver::{Schedule, ScheduleError, SwitchTo, TagPolicy, TailModel, exports};
 pub use ntpool_finding::{
     Block, DebugLine, DeviceRecord, DriverRecord, ExitStatus, Finding, Frame, Hex, Limit, LimitKind, Outcome,
     Phase, Role, SCHEMA, SCHEMA_VERSION, Stack, Status, TagUsage,
 };
 pub use ntpool_host::HostError;
+pub use ntpool_host::layout::MOST_PROCESSORS;
 pub use ntpool_host::physical::{LEAST_MEMORY, MOST_MEMORY};
 pub use ntpool_types::WindowsVersion;
 pub use supervision::{Event, Watcher};

@@ -2,7 +2,7 @@
 
 use crate::driver::Driver;
 use crate::supervision::{self, Event, Watcher};
-use ntpool_driver::{Order, TagPolicy, TailModel};
+use ntpool_driver::{Order, Schedule, TagPolicy, TailModel};
 use ntpool_finding::Outcome;
 use ntpool_host::HostError;
 use ntpool_types::{Bytes, WindowsVersion};
@@ -14,6 +14,9 @@ pub const DEFAULT_MEMORY: Bytes = Bytes::mib(256);
 /// The seed of a run that names none: the same one every time, so that a run repeats itself.
 pub const DEFAULT_SEED: u64 = 1;
 
+/// The processors of a machine that nobody describes: the fewest on which things happen at the same time.
+pub const DEFAULT_PROCESSORS: u32 = 2;
+
 /// How long a driver may run before it counts as an endless loop.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -21,6 +24,8 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Machine {
     seed: u64,
+    processors: u32,
+    schedule: Schedule,
     memory: Bytes,
     timeout: Duration,
     windows: WindowsVersion,
@@ -35,11 +40,13 @@ impl Default for Machine {
 }
 
 impl Machine {
-    /// The ordinary machine: one processor, 256 MiB, 10 seconds.
+    /// The ordinary machine: two processors, 256 MiB, 10 seconds.
     #[must_use]
     pub fn new() -> Machine {
         Machine {
             seed: DEFAULT_SEED,
+            processors: DEFAULT_PROCESSORS,
+            schedule: Schedule::default(),
             memory: DEFAULT_MEMORY,
             timeout: DEFAULT_TIMEOUT,
             windows: WindowsVersion::WINDOWS_10,
@@ -52,6 +59,18 @@ impl Machine {
     #[must_use]
     pub fn seed(self, seed: u64) -> Machine {
         Machine { seed, ..self }
+    }
+
+    /// The same with so many processors: 1 to 64.
+    #[must_use]
+    pub fn processors(self, processors: u32) -> Machine {
+        Machine { processors, ..self }
+    }
+
+    /// The same with this schedule; by chance, from the seed, if none is named.
+    #[must_use]
+    pub fn schedule(self, schedule: Schedule) -> Machine {
+        Machine { schedule, ..self }
     }
 
     /// The same with so much memory: 16 MiB to 32 GiB.
@@ -100,7 +119,8 @@ impl Machine {
         let order = Order {
             name: driver.name.clone(),
             seed: self.seed,
-            processors: 1,
+            processors: self.processors,
+            schedule: self.schedule.clone(),
             memory: self.memory.0,
             windows_build: self.windows.build,
             lenient_tags: self.tags == TagPolicy::OnlyProtected,
@@ -108,6 +128,21 @@ impl Machine {
             repeat: self.repeat(driver),
         };
         supervision::supervise(driver, &order, self.timeout, watcher)
+    }
+
+    /// The seed that it was given.
+    pub(crate) fn first_seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The same, its schedule made for a run of so many choices where that matters.
+    pub(crate) fn with_expected_choices(self, choices: u64) -> Machine {
+        match self.schedule {
+            Schedule::Priorities { depth, .. } => {
+                self.schedule(Schedule::Priorities { depth, choices: choices.max(1) })
+            }
+            _ => self,
+        }
     }
 
     /// The command that repeats a run of this driver on this machine.
@@ -118,6 +153,12 @@ impl Machine {
             command += &quoted(path);
         }
         command += &format!(" --seed {}", self.seed);
+        if self.processors != DEFAULT_PROCESSORS {
+            command += &format!(" --processors {}", self.processors);
+        }
+        if self.schedule != Schedule::default() {
+            command += &format!(" --schedule {}", self.schedule);
+        }
         if self.memory != DEFAULT_MEMORY {
             command += &format!(" --memory {}", self.memory.0);
         }
@@ -162,6 +203,11 @@ mod tests {
         assert_eq!(
             machine.repeat(&Driver::sample()),
             "ntpool run --seed 1 --windows 8 --tag-mismatch protected"
+        );
+        let machine = Machine::new().processors(4).schedule("at:3=1.5".parse().unwrap());
+        assert_eq!(
+            machine.repeat(&Driver::sample()),
+            "ntpool run --seed 1 --processors 4 --schedule at:3=1.5"
         );
         let machine = Machine::new().timeout(Duration::from_millis(1500));
         assert_eq!(machine.repeat(&Driver::sample()), "ntpool run --seed 1 --timeout 2");

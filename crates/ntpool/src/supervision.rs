@@ -27,6 +27,15 @@ pub enum Event<'a> {
         /// Since the run's start.
         elapsed: Duration,
     },
+    /// So many runs of a search for a schedule have been made.
+    Searching {
+        /// What is done: schedules tried, or runs made to leave switches out.
+        done: u64,
+        /// How many schedules are tried; `None` while switches are left out.
+        of: Option<u64>,
+        /// Since the search's start.
+        elapsed: Duration,
+    },
 }
 
 /// Somebody who is told of a run as it happens.
@@ -216,6 +225,9 @@ impl Supervision<'_> {
                 self.outcome.tags.push(row);
             }
             Message::Note(note) => self.outcome.notes.push(note),
+            Message::Choices(choices) => self.outcome.choices = choices,
+            Message::Switches(switches) if !full => self.outcome.switches.extend(switches),
+            Message::Switches(_) => self.drop_packet(packet),
             Message::StackUsed(bytes) => self.outcome.stack_used = Some(bytes),
             Message::Died { signal, instruction, address } => {
                 self.died =

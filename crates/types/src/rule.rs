@@ -228,6 +228,9 @@ rules! {
     WaitEndless, "wait.endless", Hard,
         "a step that has to come to an end waits for what nobody can bring",
         "DriverEntry, the unload routine or another step that the system waits for is blocked, and no thread, timer or call is left that could release it. The message names who waits for what.";
+    WaitLivelock, "wait.livelock", Hard,
+        "threads turn in loops, each until another one changes something",
+        "All threads that can go on keep going round, and none of them does what another one waits for. The message names the threads.";
     ObjectNotInitialized, "object.not-initialized", Hard,
         "an object was used that nobody initialized",
         "The address given to a routine is no event, semaphore, mutex, timer or thread of the kind that it takes: it was never initialized, or its memory was freed or used for something else.";
