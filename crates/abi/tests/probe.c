@@ -4,9 +4,14 @@
  * The test writes table.h, one line per size, member and constant, and compiles this file to assembly; each value
  * then stands in it as text. Nothing of it ever runs.
  */
+#ifdef PROGRAMS
+#include <windows.h>
+#include <excpt.h>
+#else
 #include <ntifs.h>
 /* What those headers lack, as the drivers of this repository are built with it. */
 #include "pool.h"
+#endif
 #include <stddef.h>
 
 /* In two halves: not every number of 64 bits can be an instruction's operand. */

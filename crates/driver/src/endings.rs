@@ -1,5 +1,6 @@
 //! How driver code ended when it did not return: from a trap or a stop to a finding.
 
+use crate::exceptions::{Reason, Unhandled, Where, unhandled_stop};
 use crate::findings::Draft;
 use crate::session::Session;
 use crate::stop::Stop;
@@ -18,13 +19,11 @@ impl Session {
     pub(crate) fn outcome_of(&self, exit: Exit) -> Option<u64> {
         match exit {
             Exit::Returned(value) => return Some(value),
-            Exit::Stopped => match self.stop.take() {
-                Some((Stop::CallBack(exit), _)) => return self.outcome_of(*exit),
-                Some((Stop::Ended, _)) => {}
-                Some((stop, registers)) => self.report_stop(stop, &registers),
-                None => unreachable!("a fiber is stopped by an import that says why"),
+            Exit::Stopped => match self.take_stop() {
+                Stop::Ended => {}
+                stop => unreachable!("{stop:?} ends no routine that the system called"),
             },
-            Exit::Trapped(trap) => self.report_trap(&trap),
+            Exit::Trapped(trap) => self.report_trap(&trap, None),
             Exit::Interrupted(registers) => self.report_endless_loop(self.trapped_stack(&registers)),
             Exit::InterruptedInCall(registers) => self.report_endless_loop(self.calling_stack(&registers)),
         }
@@ -39,9 +38,14 @@ impl Session {
             }
             Stop::Misuse { rule, message } => Draft::new(rule, None, message),
             Stop::Fault(fault) => self.explain_fault(&fault, false, registers),
-            Stop::CallBack(exit) => unreachable!("the reason of {exit:?} was looked at first"),
+            Stop::CallBack(exit) => {
+                let _ = self.outcome_of(*exit);
+                return;
+            }
             Stop::Ended => return,
             Stop::ThreadEnds(_) => unreachable!("a thread that ends is no crime"),
+            Stop::Unwind(unwinding) => unreachable!("{unwinding:?} ends in the gate of its segment"),
+            Stop::Unhandled(unhandled) => self.draft_unhandled(&unhandled),
             Stop::BugCheck(bug_check) => draft_bug_check(bug_check),
             Stop::Raise(status) => {
                 let stop = unhandled_exception(status, VirtualAddress(registers.instruction));
@@ -56,7 +60,8 @@ impl Session {
         self.tell(draft.explained_by(stack()));
     }
 
-    fn report_trap(&self, trap: &Trap) {
+    /// Reports a trap that nobody served; with the exception that was made of it, if one was.
+    pub(crate) fn report_trap(&self, trap: &Trap, unhandled: Option<&Unhandled>) {
         let registers = &trap.registers;
         let at = VirtualAddress(registers.instruction);
         let exception =
@@ -107,7 +112,53 @@ impl Session {
                 unexpected_trap(number, format!("the processor raised trap {number} at {at}"))
             }
         };
+        let draft = match unhandled {
+            Some(unhandled) if unhandled.reason == Reason::Nobody => {
+                draft.with_stop(unhandled_stop(self.place(), unhandled))
+            }
+            // The search or the unwind itself came to nothing: that is the worse crime.
+            Some(unhandled) if unhandled.reason != Reason::Level => self.draft_unhandled(unhandled),
+            _ => draft,
+        };
         self.tell(draft.explained_by(vec![self.trapped_stack(registers)]));
+    }
+
+    /// What kind of code runs, as stops for unhandled exceptions tell it (MACH-030).
+    fn place(&self) -> Where {
+        match self.phase() {
+            Phase::Dpc | Phase::Interrupt => Where::Interrupt,
+            _ => Where::SystemThread,
+        }
+    }
+
+    fn draft_unhandled(&self, unhandled: &Unhandled) -> Draft {
+        let status = NtStatus(unhandled.record.code);
+        let invalid = |code, deed, stack_pointer: u64| {
+            let stop = BugCheck::new(
+                code,
+                [unhandled.context.stack_pointer(), 0, unhandled.context_at.0, unhandled.record_at.0],
+            );
+            let message =
+                format!("{deed} of {status} came to {stack_pointer:#x}, which is not on the kernel stack");
+            Draft::new(Rule::ExceptionInvalidStack, Some(stop), message)
+        };
+        match unhandled.reason {
+            Reason::InvalidStack { stack_pointer } => {
+                invalid(BugCheckCode::EXCEPTION_ON_INVALID_STACK, "the search for a handler", stack_pointer)
+            }
+            Reason::InvalidUnwind { stack_pointer } => {
+                invalid(BugCheckCode::UNWIND_ON_INVALID_STACK, "the unwinding", stack_pointer)
+            }
+            Reason::Nobody => {
+                let message = format!("{status} was raised and nobody handled it");
+                Draft::new(Rule::DriverRaise, Some(unhandled_stop(self.place(), unhandled)), message)
+            }
+            Reason::Level => {
+                let irql = self.irql();
+                let message = format!("{status} was raised at {irql}, where no handler is asked");
+                Draft::new(Rule::DriverRaise, Some(unhandled_stop(self.place(), unhandled)), message)
+            }
+        }
     }
 
     pub(crate) fn explain_fault(&self, fault: &Fault, in_driver: bool, registers: &Registers) -> Draft {

@@ -37,6 +37,11 @@ impl Draft {
         }
     }
 
+    /// The same, with another stop.
+    pub(crate) fn with_stop(self, bug_check: BugCheck) -> Draft {
+        Draft { bug_check: Some(bug_check), ..self }
+    }
+
     /// The same, about this block.
     pub(crate) fn about(self, block: Option<&Block>) -> Draft {
         Draft { block: block.copied(), ..self }

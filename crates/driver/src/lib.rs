@@ -16,7 +16,10 @@ mod contiguous;
 mod devices;
 mod dispatch_crimes;
 mod endings;
+#[cfg_attr(not(test), expect(dead_code, reason = "no run uses the engine yet"))]
+mod exceptions;
 pub mod exports;
+mod fiber_exceptions;
 mod findings;
 mod freed;
 mod level;
@@ -41,6 +44,7 @@ mod text;
 mod work;
 
 pub use call::Call;
+pub use exceptions::{FullContext, Reason, Unhandled, Unwinding};
 pub use ntpool_pool::TailModel;
 pub use ntpool_verifier::rules::TagPolicy;
 pub use order::Order;

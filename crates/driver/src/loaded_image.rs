@@ -126,6 +126,12 @@ impl LoadedImage {
         self.image.section_at(offset).map(|section| section.name.as_str())
     }
 
+    /// Whether what was at this offset has been taken away.
+    pub(crate) fn is_gone(&self, offset: u32) -> bool {
+        let is_init = || self.image.section_at(offset).is_some_and(ntpool_image::Section::is_init);
+        self.unloaded.get() || (self.initialized.get() && is_init())
+    }
+
     /// What lies at an address of the image.
     pub(crate) fn occupant(&self, offset: u32) -> Occupant<'_> {
         match self.image.section_at(offset) {

@@ -4,9 +4,8 @@
 use crate::binding::Binding;
 use crate::call::Call;
 use crate::session::Session;
-use crate::stop::Stop;
 use ntpool_host::fiber::{Kernel, Verdict};
-use ntpool_machine::{Exit, Fault, Registers, Trap};
+use ntpool_machine::{Fault, Registers, Trap};
 use ntpool_types::Irql;
 
 impl Kernel for Session {
@@ -30,8 +29,7 @@ impl Kernel for Session {
     }
 
     fn trap(&self, trap: &Trap) -> Verdict {
-        let _ = self.outcome_of(Exit::Trapped(*trap));
-        self.verdict_on(self.end(), &trap.registers)
+        self.verdict_on_trap(trap)
     }
 
     fn tick(&self, registers: &Registers) -> Verdict {
@@ -57,19 +55,5 @@ impl Kernel for Session {
 
     fn page_fault(&self, fault: &Fault, registers: Option<&Registers>) -> bool {
         self.serve_paged_touch(fault, registers)
-    }
-}
-
-impl Session {
-    /// How driver code goes on whose routine of the machine does not return.
-    fn verdict_on(&self, stop: Stop, registers: &Registers) -> Verdict {
-        match stop {
-            // The innermost reason is the one that counts; it has been kept already.
-            Stop::CallBack(exit) if *exit == Exit::Stopped => {}
-            stop => {
-                self.stop.replace(Some((stop, *registers)));
-            }
-        }
-        Verdict::Stop
     }
 }

@@ -19,9 +19,7 @@ use ntpool_finding::{DebugLine, Message};
 use ntpool_host::layout::SHARED_USER_DATA_SHADOW;
 use ntpool_host::physical::{PhysicalMemory, PoolPlatform};
 use ntpool_machine::dispatcher::Dispatcher;
-use ntpool_machine::{
-    Charge, Devices, Exit, Fiber, Instant, ObjectName, Processes, Registers, Registry, SpinLocks,
-};
+use ntpool_machine::{Charge, Devices, Instant, ObjectName, Processes, Registry, SpinLocks};
 use ntpool_pool::{Block, Place, Pool};
 use ntpool_types::{ProcessorNumber, VirtualAddress, WindowsVersion};
 use ntpool_verifier::{StackTable, Tracker};
@@ -73,8 +71,8 @@ pub struct Session {
     /// The registry path's buffer, which is gone after DriverEntry.
     pub(crate) registry_path: Block,
     pub(crate) registry_path_freed: Cell<bool>,
-    /// Why the fiber was given up, and where.
-    pub(crate) stop: RefCell<Option<(Stop, Registers)>>,
+    /// Why the innermost call into driver code was given up.
+    pub(crate) stop: RefCell<Option<Stop>>,
     pub(crate) told: RefCell<Told>,
     /// The notes that were made about calls.
     pub(crate) noted: RefCell<BTreeSet<String>>,
@@ -114,18 +112,6 @@ impl Session {
             memory::write(at, time)
                 .and_then(|()| memory::write(upper, (time >> 32) as u32))
                 .expect("the shared user data page is mapped for the whole run");
-        }
-    }
-
-    /// Calls the driver back from one of its own calls, with up to eight arguments, and gives what the routine returned.
-    ///
-    /// # Errors
-    /// The stop to pass on when the routine did not return.
-    pub(crate) fn call_back(&self, routine: VirtualAddress, arguments: &[u64]) -> Result<u64, Stop> {
-        let fiber = &self.strands.current().fiber;
-        match fiber.served_by(self).call(routine, arguments) {
-            Exit::Returned(value) => Ok(value),
-            exit => Err(Stop::CallBack(Box::new(exit))),
         }
     }
 

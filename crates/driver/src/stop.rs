@@ -1,5 +1,6 @@
 //! Why a routine of the machine does not return to the driver.
 
+use crate::exceptions::{Unhandled, Unwinding};
 use ntpool_finding::LimitKind;
 use ntpool_machine::{Exit, Fault};
 use ntpool_types::{BugCheck, NtStatus, Rule, Violation};
@@ -27,6 +28,11 @@ pub enum Stop {
     BugCheck(BugCheck),
     /// The routine raised an exception.
     Raise(NtStatus),
+    /// Driver code goes on elsewhere than after the call: every routine of the machine on the way returns this, and the
+    /// gate of the segment goes on.
+    Unwind(Box<Unwinding>),
+    /// An exception was dispatched and nobody handled it.
+    Unhandled(Box<Unhandled>),
     /// A routine of the driver's that was called back did not return, for this reason.
     CallBack(Box<Exit>),
     /// The thread that called ends, with this status.

@@ -3,6 +3,7 @@
 //! A strand lives as long as the process. Threads come and go on it: its main routine takes a job, carries it out, and
 //! waits for the next.
 
+use crate::exceptions::InProgress;
 use crate::session::Session;
 use ntpool_abi::KERNEL_STACK_SIZE;
 use ntpool_finding::Phase;
@@ -27,6 +28,8 @@ pub(crate) struct Strand {
     pub(crate) thread: Cell<ThreadId>,
     /// What the driver is doing on it.
     pub(crate) phase: Cell<Phase>,
+    /// The searches and unwinds that are going on on it.
+    pub(crate) in_progress: InProgress,
     job: Cell<Option<Job>>,
 }
 
@@ -71,6 +74,7 @@ impl Strands {
             fiber,
             thread: Cell::new(main),
             phase: Cell::new(Phase::Load),
+            in_progress: InProgress::default(),
             job: Cell::new(None),
         }));
         strand.fiber.begin();
@@ -139,6 +143,7 @@ impl Strands {
             fiber,
             thread: Cell::new(ThreadId(u32::MAX)),
             phase: Cell::new(Phase::SystemThread),
+            in_progress: InProgress::default(),
             job: Cell::new(None),
         })))
     }

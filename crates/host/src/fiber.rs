@@ -286,7 +286,8 @@ pub struct Segment {
     pub top: VirtualAddress,
     /// The stack that it lies on.
     pub stack: Window,
-    /// The driver's registers where it had arrived at the machine that then made this call; `None` for the fiber's first.
+    /// The driver's registers where it had arrived at the machine that then made this call; `None` for the fiber's first, and for one
+    /// on another stack, which interrupted what the fiber was doing.
     pub caller: Option<FullRegisters>,
 }
 
@@ -300,8 +301,10 @@ pub fn segment(depth: usize) -> Option<Segment> {
     }
     // SAFETY: as above.
     let slot = unsafe { slot.as_ref()? };
-    // SAFETY: as above.
-    let caller = unsafe { slot.outer.as_ref() }.and_then(KernelSlot::arrived);
+    // SAFETY: as above. A call on another stack interrupted the outer one: its frames are nobody's callers.
+    let caller = unsafe { slot.outer.as_ref() }
+        .filter(|outer| outer.stack == slot.stack)
+        .and_then(KernelSlot::arrived);
     Some(Segment { top: VirtualAddress(slot.top), stack: slot.stack, caller })
 }
 

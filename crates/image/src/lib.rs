@@ -33,5 +33,5 @@ pub use section::{Protection, Section};
 pub use symbols::{SourceFrame, SymbolSource, Symbols};
 pub use unwind::{
     Context, FrameRegister, Function, Handler, MAXIMUM_CHAIN, Operation, Place, Register, RuntimeFunction,
-    StackMemory, Step, UnwindCode, UnwindError, UnwindInfo, UnwindInfoFault, UnwindTable,
+    SavedRegisters, StackMemory, Step, UnwindCode, UnwindError, UnwindInfo, UnwindInfoFault, UnwindTable,
 };

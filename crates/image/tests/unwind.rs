@@ -2,9 +2,11 @@
 
 mod support;
 
-use ntpool_image::{Context, Handler, Image, Operation, Place, Register, RuntimeFunction, Step, UnwindError};
+use ntpool_image::{
+    Context, Handler, Image, Operation, Place, Register, RuntimeFunction, SavedRegisters, Step, UnwindError,
+};
 use ntpool_types::VirtualAddress;
-use support::{FRAMED, FunctionParts, Stack, function_at, info_at, with_functions};
+use support::{FRAMED, FunctionParts, RDATA, Stack, function_at, info_at, with_functions};
 
 const BASE: VirtualAddress = VirtualAddress(0x2000_0000_0000);
 const RSP: u64 = 0x2001_0000_0000;
@@ -486,4 +488,31 @@ fn lookup_finds_exactly_the_bytes_of_each_function() {
     assert_eq!((info.version, info.prologue_size, info.frame), (1, 5, None));
     let codes: Vec<_> = info.codes().map(|code| (code.prologue_offset, code.operation)).collect();
     assert_eq!(codes, [(5, Operation::Allocate { bytes: 32 }), (1, Operation::Push(Register::new(3)))]);
+}
+
+#[test]
+fn a_step_can_note_where_the_registers_lay() {
+    // sub rsp, 0x20; push rbx, in reverse; and xmm6 and rsi stored in the frame.
+    let image = body(&[1, 16, 6, 0, 16, 0x68, 1, 0, 10, 0x64, 1, 0, 5, 0x32, 1, 0x30]);
+    let mut context = Context { rip: BASE.0 + u64::from(function_at(0) + 20), ..Context::default() };
+    context.set_rsp(RSP);
+    let memory = Stack { base: RSP, words: vec![0, 61, 60, 62, 7, RETURN] };
+    let mut saved = SavedRegisters::default();
+    image.unwind_table().step_noting(BASE, &mut context, &memory, &mut saved).expect("the step is made");
+    let mut expected = SavedRegisters::default();
+    expected.general[RSI] = Some(RSP + 8);
+    expected.general[RBX] = Some(RSP + 0x20);
+    expected.xmm[6] = Some(RSP + 0x10);
+    assert_eq!(saved, expected);
+    assert_eq!((context.rip, context.registers[RBX], context.registers[RSI]), (RETURN, 7, 61));
+}
+
+#[test]
+fn the_entry_of_a_function_is_found_where_it_lies_in_the_image() {
+    let info: &[u8] = &[1, 0, 0, 0];
+    let image = parse(&[FunctionParts { code: FRAMED, info }, FunctionParts { code: FRAMED, info }]);
+    let table = image.unwind_table();
+    assert_eq!(table.entry_rva(function_at(0) + 1), Some(RDATA));
+    assert_eq!(table.entry_rva(function_at(1)), Some(RDATA + 12));
+    assert_eq!(table.entry_rva(function_at(0) + FRAMED.len() as u32), None);
 }

@@ -270,6 +270,9 @@ rules! {
     DriverRaise, "driver.unhandled-exception", Hard,
         "an exception was raised that nobody handled",
         "A routine that raises on failure did, and no handler was there.";
+    ExceptionInvalidStack, "exception.invalid-stack", Hard,
+        "an exception was dispatched or unwound on a stack that is not valid",
+        "The stack pointer or a frame was damaged: the way from frame to frame left the kernel stack, or an unwind never met the frame it was for.";
     DriverEndlessLoop, "driver.endless-loop", Hard,
         "the driver did not come back in time",
         "The time limit passed while the driver was running. The stack shows where it was then.";

@@ -17,6 +17,7 @@ mod ps;
 mod registry;
 mod rtl;
 mod secure_pool;
+mod seh;
 mod slist;
 mod strings;
 mod table;

@@ -1,6 +1,6 @@
 //! The table of exports.
 
-use super::{dbg, ex, fsrtl, io, ke, lookaside, mm, ps, registry, rtl, secure_pool, slist};
+use super::{dbg, ex, fsrtl, io, ke, lookaside, mm, ps, registry, rtl, secure_pool, seh, slist};
 use crate::call::Call;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
@@ -225,6 +225,25 @@ exports! {
     }
     registry in NTOSKRNL {
         RtlQueryRegistryValues: PASSIVE ceiling fails "of environment variables %SystemRoot% alone is expanded, whatever environment is given; no key has a handle; the registry holds the driver's service key as an installation makes it, and otherwise empty keys";
+    }
+    seh in NTOSKRNL {
+        __C_specific_handler: HIGH ceiling sure;
+        _local_unwind: HIGH ceiling sure;
+        RtlUnwind: HIGH ceiling sure;
+        RtlUnwindEx: HIGH ceiling sure "the context that the caller gives to work on is left as it is; a record that asks for consolidation is not looked at";
+        RtlVirtualUnwind: HIGH ceiling sure "the function is the one that holds the address, whatever entry is given";
+        RtlLookupFunctionEntry: HIGH ceiling sure "the history table is left as it is";
+        RtlPcToFileHeader: HIGH ceiling sure;
+        RtlCaptureContext: HIGH ceiling sure "vector registers that a call need not preserve read as zero";
+        RtlRestoreContext: HIGH ceiling sure "all of the context is restored; the record is not looked at";
+        RtlCaptureStackBackTrace: HIGH ceiling sure "the machine's own frames are not among the addresses";
+        RtlRaiseException: APC ceiling sure;
+        RtlRaiseStatus: APC ceiling sure;
+        ExRaiseStatus: APC ceiling sure;
+        ExRaiseAccessViolation: PASSIVE ceiling sure;
+        ExRaiseDatatypeMisalignment: PASSIVE ceiling sure;
+        ProbeForRead: APC ceiling sure;
+        ProbeForWrite: APC ceiling sure;
     }
     io in NTOSKRNL {
         IoCreateDevice: APC ceiling fails "a security descriptor is not made";

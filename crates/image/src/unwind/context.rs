@@ -34,6 +34,15 @@ impl Context {
     }
 }
 
+/// Where on the stack the registers lay that a step restored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SavedRegisters {
+    /// The addresses of the general registers by their x64 number.
+    pub general: [Option<u64>; 16],
+    /// The addresses of the vector registers by their number.
+    pub xmm: [Option<u64>; 16],
+}
+
 /// The memory that a stack lies in.
 pub trait StackMemory {
     /// The eight bytes at `address`, which need not be aligned, or `None` where they can't be read.

@@ -12,7 +12,7 @@ mod step;
 mod table;
 
 pub use code::{Operation, Register, UnwindCode};
-pub use context::{Context, StackMemory};
+pub use context::{Context, SavedRegisters, StackMemory};
 pub use info::{FrameRegister, Handler, RuntimeFunction, UnwindInfo, UnwindInfoFault};
 pub use step::{Place, Step, UnwindError};
 pub(crate) use table::check;

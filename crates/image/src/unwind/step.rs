@@ -4,8 +4,8 @@
 //! the prologue only what it has done so far is undone; elsewhere all of it. Then the chained entries are undone, and
 //! last the call itself, unless the processor pushed the frame.
 
-use super::code::Operation;
-use super::context::{Context, StackMemory};
+use super::code::{Operation, Register};
+use super::context::{Context, SavedRegisters, StackMemory};
 use super::epilogue::{self, Adjust, Epilogue, Evidence};
 use super::info::{Handler, UnwindInfo};
 use super::table::{Function, MAXIMUM_CHAIN, UnwindTable};
@@ -83,7 +83,23 @@ impl UnwindTable<'_> {
         context: &mut Context,
         memory: &dyn StackMemory,
     ) -> Result<Step, UnwindError> {
-        let mut frame = Frame { context: *context, memory };
+        let mut frame = Frame { context: *context, memory, saved: None };
+        let step = self.step_frame(image_base, &mut frame)?;
+        *context = frame.context;
+        Ok(step)
+    }
+
+    /// Does what [`step`](Self::step) does, and notes in `saved` where each restored register lay.
+    ///
+    /// Registers that the function did not save keep what `saved` says of them.
+    pub fn step_noting(
+        &self,
+        image_base: VirtualAddress,
+        context: &mut Context,
+        memory: &dyn StackMemory,
+        saved: &mut SavedRegisters,
+    ) -> Result<Step, UnwindError> {
+        let mut frame = Frame { context: *context, memory, saved: Some(saved) };
         let step = self.step_frame(image_base, &mut frame)?;
         *context = frame.context;
         Ok(step)
@@ -102,7 +118,7 @@ impl UnwindTable<'_> {
         limit: usize,
     ) -> Vec<VirtualAddress> {
         // One frame for the whole walk: a context is 400 bytes, and copying it for every step showed in profiles.
-        let mut frame = Frame { context: *context, memory };
+        let mut frame = Frame { context: *context, memory, saved: None };
         let mut addresses = Vec::new();
         while addresses.len() < limit {
             let before = frame.context.rsp();
@@ -230,6 +246,7 @@ impl Undone {
 struct Frame<'memory> {
     context: Context,
     memory: &'memory dyn StackMemory,
+    saved: Option<&'memory mut SavedRegisters>,
 }
 
 impl Frame<'_> {
@@ -241,6 +258,16 @@ impl Frame<'_> {
         let value = self.read(self.context.rsp())?;
         self.free(8);
         Ok(value)
+    }
+
+    /// Restores a general register from the stack.
+    fn restore(&mut self, register: Register, address: u64) -> Result<(), UnwindError> {
+        let value = self.read(address)?;
+        self.context.set(register, value);
+        if let Some(saved) = &mut self.saved {
+            saved.general[register.index()] = Some(address);
+        }
+        Ok(())
     }
 
     fn free(&mut self, bytes: u64) {
@@ -274,20 +301,23 @@ impl Frame<'_> {
             }
             match code.operation {
                 Operation::Push(register) => {
-                    let value = self.pop()?;
-                    self.context.set(register, value);
+                    self.restore(register, self.context.rsp())?;
+                    self.free(8);
                 }
                 Operation::Allocate { bytes } => self.free(u64::from(bytes)),
                 Operation::SetFrameRegister => self.context.set_rsp(base),
                 Operation::Save { register, offset } => {
-                    let value = self.read(base.wrapping_add(u64::from(offset)))?;
-                    self.context.set(register, value);
+                    self.restore(register, base.wrapping_add(u64::from(offset)))?;
                 }
                 Operation::SaveXmm { register, offset } => {
                     let address = base.wrapping_add(u64::from(offset));
                     let low = u128::from(self.read(address)?);
                     let high = u128::from(self.read(address.wrapping_add(8))?);
-                    self.context.xmm[usize::from(register & 0xF)] = low | high << 64;
+                    let register = usize::from(register & 0xF);
+                    self.context.xmm[register] = low | high << 64;
+                    if let Some(saved) = &mut self.saved {
+                        saved.xmm[register] = Some(address);
+                    }
                 }
                 Operation::Epilogue(_) => {}
                 Operation::MachineFrame { error_code } => {
@@ -322,8 +352,8 @@ impl Frame<'_> {
             }
         }
         for &register in epilogue.pops() {
-            let value = self.pop()?;
-            self.context.set(register, value);
+            self.restore(register, self.context.rsp())?;
+            self.free(8);
         }
         self.undo_call()?;
         self.free(u64::from(epilogue.return_bytes));

@@ -27,6 +27,8 @@ pub struct Function<'image> {
 #[derive(Clone, Copy, Debug)]
 pub struct UnwindTable<'image> {
     pub(super) mapping: &'image Mapping,
+    /// Where the first entry lies, relative to the image.
+    rva: u32,
     entries: &'image [[u8; ENTRY]],
 }
 
@@ -34,7 +36,8 @@ impl<'image> UnwindTable<'image> {
     /// The checked table at this place.
     pub(crate) fn new(mapping: &'image Mapping, place: Option<Directory>) -> UnwindTable<'image> {
         let bytes = place.and_then(|place| mapping.backed(u64::from(place.rva)).get(..place.size as usize));
-        UnwindTable { mapping, entries: bytes.unwrap_or_default().as_chunks().0 }
+        let rva = place.map_or(0, |place| place.rva);
+        UnwindTable { mapping, rva, entries: bytes.unwrap_or_default().as_chunks().0 }
     }
 
     /// How many functions and parts of functions have unwind information.
@@ -75,13 +78,26 @@ impl<'image> UnwindTable<'image> {
         Some(function.begin)
     }
 
+    /// Where the entry that holds the address lies, relative to the image: what code that unwinds by itself is told.
+    #[must_use]
+    pub fn entry_rva(&self, rva: u32) -> Option<u32> {
+        let (place, _) = self.find(rva)?;
+        Some(self.rva + (place * ENTRY) as u32)
+    }
+
     /// The entry that holds the address.
     pub(super) fn entry_at(&self, rva: u32) -> Option<RuntimeFunction> {
+        self.find(rva).map(|(_, entry)| entry)
+    }
+
+    /// The place in the table of the entry that holds the address, and the entry.
+    fn find(&self, rva: u32) -> Option<(usize, RuntimeFunction)> {
         let after = self
             .entries
             .partition_point(|entry| RuntimeFunction::read(entry).is_some_and(|entry| entry.begin <= rva));
-        let entry = RuntimeFunction::read(self.entries.get(after.checked_sub(1)?)?)?;
-        entry.contains(rva).then_some(entry)
+        let place = after.checked_sub(1)?;
+        let entry = RuntimeFunction::read(self.entries.get(place)?)?;
+        entry.contains(rva).then_some((place, entry))
     }
 
     fn decode(mapping: &'image Mapping, entry: RuntimeFunction) -> Option<Function<'image>> {

@@ -6,10 +6,10 @@
 //! next ready thread of the same priority.
 //!
 //! # Fairness
-//! A thread that polls could keep everybody else from going on for ever, which no real machine does. So a thread that has
-//! passed [`PATIENCE`] boundaries in a row, or spins without any ([`preempt`](Dispatcher::preempt)), gives way for
-//! [`YIELD_STEPS`] steps: others are preferred, and it has the lowest priority. That is what Windows does for threads that
-//! starve, only sooner.
+//! A thread that polls could keep everybody else from going on for ever, which no real machine does. So a thread that
+//! has passed [`PATIENCE`] boundaries in a row, or spins without any ([`preempt`](Dispatcher::preempt)), gives way
+//! for [`YIELD_STEPS`] steps: others are preferred, and it has the lowest priority. That is what Windows does for
+//! threads that starve, only sooner.
 
 use super::schedule::{Candidate, ChoicePoint};
 use super::stuck::Stuck;
@@ -17,9 +17,11 @@ use super::{Dispatcher, ThreadId, ThreadState};
 use crate::Levels;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
-use ntpool_types::Irql;
+use ntpool_types::{Irql, ProcessorNumber};
 
-/// After so many boundaries in a row a thread gives way.
+/// After so many boundaries in a row a thread gives way for [`YIELD_STEPS`] steps: others are preferred, whatever the
+/// schedule says, and it has the lowest priority. A thread that polls can't keep everybody else from going on for
+/// ever.
 pub const PATIENCE: u32 = 1000;
 
 /// For so many steps a thread that gave way does.
@@ -49,8 +51,8 @@ impl Dispatcher {
 
     /// The running thread cannot go on, because it waits, spins, has ended or is idle: who does?
     ///
-    /// When nobody can, time moves to the next moment at which something happens. The answer may be the thread itself, when
-    /// its wait has ended meanwhile.
+    /// When nobody can, time moves to the next moment at which something happens. The answer may be the thread
+    /// itself, when its wait has ended meanwhile.
     ///
     /// # Errors
     /// [`Stuck`] when nobody can ever go on by itself.
@@ -70,8 +72,8 @@ impl Dispatcher {
 
     /// The running thread has been interrupted in a loop without boundaries: who goes on?
     ///
-    /// Others are preferred until the thread is the only one; where only such threads can go on they take turns, after time
-    /// has moved to the next moment at which something happens.
+    /// Others are preferred until the thread is the only one; where only such threads can go on they take turns,
+    /// after time has moved to the next moment at which something happens.
     ///
     /// # Errors
     /// [`Stuck`] when all that can go on spin like this, each has had its turns, and nothing is due. Nothing was switched,
@@ -176,7 +178,8 @@ impl Dispatcher {
         }
     }
 
-    /// The ready thread of the highest priority that is due a processor, with its place in the queue and the processor.
+    /// The ready thread of the highest priority that is due a processor, with its place in the queue and the
+    /// processor.
     fn next_placement(&self) -> Option<(usize, ThreadId, usize)> {
         if self.ready.is_empty() {
             return None;
@@ -194,8 +197,8 @@ impl Dispatcher {
         Some((place, id, processor))
     }
 
-    /// The processor that a ready thread takes: the one whose thread has the lowest priority, among equals the one that it
-    /// ran on last.
+    /// The processor that a ready thread takes: the one whose thread has the lowest priority, among equals the one
+    /// that it ran on last.
     fn processor_for(&self, id: ThreadId, priority: i16) -> Option<usize> {
         let thread = self.thread(id);
         let affinity = thread.affinity();
@@ -219,24 +222,28 @@ impl Dispatcher {
         !has_nothing || self.has_work(processor)
     }
 
-    /// All that could run next, in the order of the processors, the current thread before the one that would follow it.
+    /// All that could run next, in the order of the processors, the current thread before those that would follow it.
     fn collect(&mut self) -> Vec<Candidate> {
         let mut candidates = core::mem::take(&mut self.candidates);
         candidates.clear();
         for (processor, state) in self.processors.iter().enumerate() {
             let number = state.processor.number();
             if self.can_go_on(processor) {
-                candidates.push(Candidate { processor: number, thread: state.current });
+                candidates.push(Candidate { processor: number, thread: state.current, follows: false });
             }
             if self.ready.is_empty() || self.thread(state.current).is_idle || !self.is_preemptible(processor)
             {
                 continue;
             }
             let priority = self.effective_priority(state.current);
-            let next = self.ready.iter().copied().find(|&id| {
+            let next = self.ready.iter().copied().filter(|&id| {
                 self.thread(id).affinity() >> processor & 1 == 1 && self.effective_priority(id) == priority
             });
-            candidates.extend(next.map(|thread| Candidate { processor: number, thread }));
+            // Here every equal is offered, for schedules that look for a certain thread; elsewhere the next one will
+            // do, since the others are offered once that processor runs.
+            let most = if processor == self.running { usize::MAX } else { 1 };
+            let follower = |thread| Candidate { processor: number, thread, follows: true };
+            candidates.extend(next.take(most).map(follower));
         }
         candidates
     }
@@ -254,6 +261,15 @@ impl Dispatcher {
 
     /// Places threads and chooses among all that can go on; whether there was any.
     fn choose(&mut self) -> bool {
+        if self.processors.len() == 1 && self.ready.is_empty() && self.can_go_on(0) {
+            // The same answer without the search for it; most runs are like this most of the time.
+            self.go_on(Candidate {
+                processor: ProcessorNumber(0),
+                thread: self.processors[0].current,
+                follows: false,
+            });
+            return true;
+        }
         self.place();
         let candidates = self.collect();
         self.pick(candidates)

@@ -43,8 +43,8 @@ pub enum Forgotten {
 }
 
 impl Forgotten {
-    /// The stop that Windows would make where the driver verifier looks for this, with the memory from `base` on (MACH-047);
-    /// `None` for what it does not look for.
+    /// The stop that Windows would make where the driver verifier looks for this, with the memory from `base` on
+    /// (MACH-047); `None` for what it does not look for.
     #[must_use]
     pub fn bug_check(&self, base: VirtualAddress, size: Bytes) -> Option<BugCheck> {
         let end = base.0.wrapping_add(size.0);
@@ -107,7 +107,8 @@ impl Dispatcher {
         forgotten
     }
 
-    /// The queued timers, each with the deferred procedure call that it queues: what a driver that is unloaded has left.
+    /// The queued timers, each with the deferred procedure call that it queues: what a driver that is unloaded has
+    /// left.
     pub fn queued_timers(&self) -> impl Iterator<Item = (VirtualAddress, Option<VirtualAddress>)> {
         self.objects.iter().filter_map(|(&address, object)| match &object.body {
             Body::Timer(timer) if timer.ticket.is_some() => Some(match timer.action {

@@ -1,21 +1,21 @@
 //! The dispatcher: which thread runs where, what it waits for, and what happens when.
 //!
 //! It knows threads, processors, the objects that threads wait for, timers, work that interrupts threads, and virtual
-//! time, and it only decides: it has no fiber, no driver memory and no operating system. One flow of control of its caller
-//! runs everything. Exactly one processor *runs* at a time, with its current thread; the others stand still where they are.
-//! At every boundary, which is a call of a routine of the machine's, the caller asks who goes on and switches to the fiber
-//! of that thread.
+//! time, and it only decides: it has no fiber, no driver memory and no operating system. One flow of control of its
+//! caller runs everything. Exactly one processor *runs* at a time, with its current thread; the others stand still
+//! where they are. At every boundary, which is a call of a routine of the machine's, the caller asks who goes on and
+//! switches to the fiber of that thread.
 //!
 //! # How it is used
-//! 1. [`Dispatcher::new`], [`create_thread`](Dispatcher::create_thread), and [`boundary`](Dispatcher::boundary), which names
-//!    the thread to begin with. Before that the idle thread of processor 0 runs.
-//! 2. A thread calls [`boundary`](Dispatcher::boundary) where others may go on. What can make it wait is a call that may
-//!    take it off its processor ([`wait`](Dispatcher::wait), [`block_on`](Dispatcher::block_on),
+//! 1. [`Dispatcher::new`], [`create_thread`](Dispatcher::create_thread), and [`boundary`](Dispatcher::boundary),
+//!    which names the thread to begin with. Before that the idle thread of processor 0 runs.
+//! 2. A thread calls [`boundary`](Dispatcher::boundary) where others may go on. What can make it wait is a call that
+//!    may take it off its processor ([`wait`](Dispatcher::wait), [`block_on`](Dispatcher::block_on),
 //!    [`terminate_running`](Dispatcher::terminate_running)) or leave it there and unable to go on
-//!    ([`spin_on`](Dispatcher::spin_on)); [`block`](Dispatcher::block) follows at once. Both name the thread whose fiber goes
-//!    on; the caller remembers by itself whose fiber it is on.
-//! 3. Whoever goes on first takes its processor's [work](Dispatcher::take_work). An idle thread does only that, and then
-//!    calls [`block`](Dispatcher::block).
+//!    ([`spin_on`](Dispatcher::spin_on)); [`block`](Dispatcher::block) follows at once. Both name the thread whose
+//!    fiber goes on; the caller remembers by itself whose fiber it is on.
+//! 3. Whoever goes on first takes its processor's [work](Dispatcher::take_work). An idle thread does only that, and
+//!    then calls [`block`](Dispatcher::block).
 //! 4. After each call, the driver's memory shows what [`take_changed`](Dispatcher::take_changed) tells.
 //!
 //! Time stands still while anybody can go on, but for what the caller lets [`pass`](Dispatcher::pass).
@@ -29,8 +29,8 @@
 //! [`assert_consistent`](Dispatcher::assert_consistent) checks them.
 //!
 //! # Deviations
-//! Priorities do not change by themselves: the increments that a caller gives with a signal have no effect, and there is no
-//! boost but the one of [fairness](choose). Alerts do not tell modes apart.
+//! Priorities do not change by themselves: the increments that a caller gives with a signal have no effect, and there
+//! is no boost but that of fairness ([`PATIENCE`]). Alerts do not tell modes apart.
 
 mod choose;
 mod crime;
@@ -71,7 +71,6 @@ use alloc::vec::Vec;
 use ntpool_types::{Irql, ProcessorNumber, VirtualAddress};
 use object::Object;
 use schedule::Candidate;
-use thread::Thread as ThreadRecord;
 use timer::TimerQueue;
 use work::{Deferred, Frame};
 
@@ -99,7 +98,7 @@ struct ProcessorState {
 pub struct Dispatcher {
     processors: Vec<ProcessorState>,
     running: usize,
-    threads: Vec<ThreadRecord>,
+    threads: Vec<Thread>,
     /// First come, first served among those of one priority.
     ready: VecDeque<ThreadId>,
     objects: BTreeMap<VirtualAddress, Object>,
@@ -140,7 +139,7 @@ impl Dispatcher {
             raised_units: 0,
         };
         let idle = |number: u32| {
-            let mut thread = ThreadRecord::new(VirtualAddress::NULL, 0, 1 << number);
+            let mut thread = Thread::new(VirtualAddress::NULL, 0, 1 << number);
             thread.is_idle = true;
             thread.state = ThreadState::Running(ProcessorNumber(number as u16));
             thread
@@ -165,8 +164,8 @@ impl Dispatcher {
         }
     }
 
-    /// The processor that runs, and its current thread. Between the start of a wait and the question who goes on, that is
-    /// the idle thread.
+    /// The processor that runs, and its current thread. Between the start of a wait and the question who goes on,
+    /// that is the idle thread.
     #[must_use]
     pub fn running(&self) -> (ProcessorNumber, ThreadId) {
         let state = &self.processors[self.running];

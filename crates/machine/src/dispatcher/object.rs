@@ -58,8 +58,8 @@ impl ObjectKind {
 pub struct ObjectView {
     /// Its kind.
     pub kind: ObjectKind,
-    /// As NT keeps it: 0 or 1 for events, timers and threads, a semaphore's count, and for a mutex 1 less the number of
-    /// times that it is owned.
+    /// As NT keeps it: 0 or 1 for events, timers and threads, a semaphore's count, and for a mutex 1 less the number
+    /// of times that it is owned.
     pub signal_state: i32,
     /// How many threads wait for it.
     pub waiter_count: usize,
@@ -201,7 +201,8 @@ impl Dispatcher {
         let mut is_in_use = waiter_count > 0;
         match object.body {
             Body::Timer(timer) => {
-                if self.unqueue(address, &timer) && !is_in_use {
+                let was_queued = self.unqueue(address, &timer);
+                if was_queued && !is_in_use {
                     return Some(Crime::TimerInUse { timer: address });
                 }
             }
@@ -318,8 +319,8 @@ impl Dispatcher {
 
     // ── Mutexes ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// The running thread releases a mutex once and gets the previous state: 0 when it is free now, negative when it has
-    /// to be released again (MACH-153).
+    /// The running thread releases a mutex once and gets the previous state: 0 when it is free now, negative when it
+    /// has to be released again (MACH-153).
     ///
     /// # Errors
     /// [`MutexError`]; nothing was changed.

@@ -1,13 +1,13 @@
 //! Schedules: which of those that could go on does.
 //!
-//! A schedule is asked only where there is a choice, and has a default: the running thread stays, or if it can't, the next
-//! processor goes on. Every departure from the default is recorded as a [`Switch`], whatever the strategy; the recorded
-//! switches repeat the run exactly, and leaving some out is how a run is reduced to those that matter.
+//! A schedule is asked only where there is a choice, and has a default: the running thread stays, or if it can't, the
+//! next processor goes on. Every departure from the default is recorded as a [`Switch`], whatever the strategy; the
+//! recorded switches repeat the run exactly, and leaving some out is how a run is reduced to those that matter.
 //!
 //! # Source
-//! Burckhardt, Kothari, Musuvathi and Nagarakatte, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs",
-//! ASPLOS 2010, for the strategy with priorities. Its steps are the choices here, not all boundaries: where only one thread
-//! can go on a change of priorities would be wasted.
+//! Burckhardt, Kothari, Musuvathi and Nagarakatte, "A Randomized Scheduler with Probabilistic Guarantees of Finding
+//! Bugs", ASPLOS 2010, for the strategy with priorities. Its steps are the choices here, not all boundaries: where
+//! only one thread can go on a change of priorities would be wasted.
 
 use super::ThreadId;
 use alloc::collections::BTreeMap;
@@ -30,6 +30,8 @@ pub struct Switch {
 pub(super) struct Candidate {
     pub processor: ProcessorNumber,
     pub thread: ThreadId,
+    /// Whether it would take the place of the processor's current thread, as at the end of a quantum.
+    pub follows: bool,
 }
 
 /// A question to the schedule.
@@ -67,9 +69,9 @@ impl Schedule {
         Schedule::new(Strategy::Random(Random(seed)))
     }
 
-    /// Random priorities of the threads, of which `depth - 1` random ones drop below all others on the way. Finds a bug that
-    /// takes `depth` ordered events with a probability that is known beforehand. `expected_choices` is how many
-    /// [`choices`](Schedule::choices) a run of this driver makes, as another run has shown.
+    /// Random priorities of the threads, of which `depth - 1` random ones drop below all others on the way. Finds a
+    /// bug that takes `depth` ordered events with a probability that is known beforehand. `expected_choices` is how
+    /// many [`choices`](Schedule::choices) a run of this driver makes, as another run has shown.
     #[must_use]
     pub fn pct(seed: u64, depth: u32, expected_choices: u64) -> Schedule {
         let mut random = Random(seed);
@@ -80,16 +82,16 @@ impl Schedule {
         Schedule::new(Strategy::Priorities { random, priorities: BTreeMap::new(), changes, lowest })
     }
 
-    /// Turns: after so many choices for one thread (at least 1) the next processor goes on, each time with the next thread of
-    /// the same priority.
+    /// Turns: after so many choices for one thread (at least 1) the next processor goes on, each time with the next
+    /// thread of the same priority.
     #[must_use]
     pub fn round_robin(quantum: u32) -> Schedule {
         let quantum = quantum.max(1);
         Schedule::new(Strategy::RoundRobin { quantum, left: quantum })
     }
 
-    /// The default but for these switches, which are in the order of their steps. A switch to somebody who can't go on at
-    /// that step is left out.
+    /// The default but for these switches, which are in the order of their steps. A switch to somebody who can't go
+    /// on at that step is left out.
     #[must_use]
     pub fn replay(switches: Vec<Switch>) -> Schedule {
         Schedule::new(Strategy::Replay { switches, next: 0 })
@@ -116,7 +118,7 @@ impl Schedule {
         self.choices += 1;
         let picked = self.strategy.choose(point, self.choices);
         if picked != point.default {
-            let Candidate { processor, thread } = point.candidates[picked];
+            let Candidate { processor, thread, .. } = point.candidates[picked];
             self.switches.push(Switch { step: point.step, processor, thread });
         }
         picked
@@ -168,9 +170,10 @@ impl Strategy {
                     *next += 1;
                 }
                 let recorded = switches.get(*next).filter(|switch| switch.step == point.step);
-                let place = recorded.and_then(|switch| {
-                    let wanted = Candidate { processor: switch.processor, thread: switch.thread };
-                    point.candidates.iter().position(|candidate| *candidate == wanted)
+                let place = recorded.and_then(|wanted| {
+                    point.candidates.iter().position(|candidate| {
+                        (candidate.processor, candidate.thread) == (wanted.processor, wanted.thread)
+                    })
                 });
                 place.unwrap_or(point.default)
             }
@@ -178,13 +181,15 @@ impl Strategy {
     }
 }
 
-/// The next processor after the running one, which is its own next if it is alone; with the thread that follows the current
-/// one there.
+/// The next processor after the running one, which is its own next if it is alone; with the thread that follows the
+/// current one there.
 fn next_in_turn(point: &ChoicePoint<'_>) -> usize {
     let candidates = point.candidates;
     let after = candidates.iter().position(|candidate| candidate.processor > point.running);
     let processor = candidates[after.unwrap_or(0)].processor;
-    candidates.iter().rposition(|candidate| candidate.processor == processor).unwrap_or(point.default)
+    let is_there = |candidate: &Candidate| candidate.processor == processor;
+    let next = candidates.iter().position(|candidate| is_there(candidate) && candidate.follows);
+    next.or_else(|| candidates.iter().position(is_there)).unwrap_or(point.default)
 }
 
 /// SplitMix64: one number from the next, good enough to choose by and the same everywhere.
@@ -214,12 +219,14 @@ mod tests {
     use super::*;
     use alloc::vec;
 
+    /// Candidates, of which those after the first on a processor follow it.
     fn candidates(places: &[(u16, u32)]) -> Vec<Candidate> {
-        let candidate = |&(processor, thread)| Candidate {
-            processor: ProcessorNumber(processor),
-            thread: ThreadId(thread),
+        let candidate = |place: usize| {
+            let (processor, thread) = places[place];
+            let follows = place > 0 && places[place - 1].0 == processor;
+            Candidate { processor: ProcessorNumber(processor), thread: ThreadId(thread), follows }
         };
-        places.iter().map(candidate).collect()
+        (0..places.len()).map(candidate).collect()
     }
 
     /// The places that the schedule picks at `count` choices, following its picks.
@@ -227,7 +234,7 @@ mod tests {
         let mut default = 0;
         let picks = (1..=count)
             .map(|step| {
-                let Candidate { processor, thread } = candidates[default];
+                let Candidate { processor, thread, .. } = candidates[default];
                 let point = ChoicePoint {
                     step,
                     candidates,
@@ -271,8 +278,16 @@ mod tests {
     }
 
     #[test]
+    fn a_priority_that_changes_later_is_lower() {
+        let three = candidates(&[(0, 9), (1, 7), (2, 8)]);
+        let (picks, _) = picks(Schedule::pct(1, 4, 1000), &three, 1100);
+        let changes = picks.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert_eq!((changes, picks.first(), picks.last()), (3, Some(&2), Some(&2)), "all have changed once");
+    }
+
+    #[test]
     fn turns_go_over_processors_and_over_the_threads_of_each() {
-        let two = candidates(&[(0, 5), (1, 7), (1, 8)]);
+        let two = candidates(&[(0, 5), (1, 7), (1, 8), (1, 9)]);
         let (picked, _) = picks(Schedule::round_robin(2), &two, 8);
         assert_eq!(picked, [0, 2, 2, 0, 0, 2, 2, 0]);
         let alone = candidates(&[(0, 5), (0, 6)]);

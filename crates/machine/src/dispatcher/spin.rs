@@ -44,8 +44,8 @@ impl Dispatcher {
     /// The running processor turns in a loop until something that `key` stands for happens; the caller asks
     /// [`block`](Dispatcher::block) next. `holder` is the processor that it waits for, for reports.
     ///
-    /// When the thread goes on it takes its processor's work, looks whether it has happened, and if not spins again: it may
-    /// have gone on just to take an interrupt, or another processor may have been faster.
+    /// When the thread goes on it takes its processor's work, looks whether it has happened, and if not spins again:
+    /// it may have gone on just to take an interrupt, or another processor may have been faster.
     pub fn spin_on(&mut self, key: VirtualAddress, reason: SpinReason, holder: Option<ProcessorNumber>) {
         let (_, id) = self.running();
         self.thread_mut(id).spin = Some(Spin { key, reason, holder });

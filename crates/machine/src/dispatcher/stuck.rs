@@ -13,8 +13,8 @@ pub enum Reason {
     Objects {
         /// Any or all of them.
         kind: WaitKind,
-        /// Each with its kind, unless it is gone, and with the thread that it depends on: a mutex's owner, or the thread whose
-        /// end is waited for.
+        /// Each with its kind, unless it is gone, and with the thread that it depends on: a mutex's owner, or the
+        /// thread whose end is waited for.
         objects: Vec<(VirtualAddress, Option<ObjectKind>, Option<ThreadId>)>,
     },
     /// It waits to be woken.
@@ -94,7 +94,8 @@ pub struct Stuck {
 }
 
 impl Stuck {
-    /// A circle of threads each of which needs what the next one has, from the lowest number on; `None` when there is none.
+    /// A circle of threads each of which needs what the next one has, from the lowest number on; `None` when there is
+    /// none.
     #[must_use]
     pub fn cycle(&self) -> Option<Vec<Link>> {
         self.threads.iter().find_map(|first| {
@@ -104,8 +105,8 @@ impl Stuck {
         })
     }
 
-    /// Whether a thread's needs lead to `goal`; `path` has the way then. A thread that was visited leads nowhere, or the
-    /// search would have ended there.
+    /// Whether a thread's needs lead to `goal`; `path` has the way then. A thread that was visited leads nowhere, or
+    /// the search would have ended there.
     fn leads_back(
         &self,
         from: &StuckThread,

@@ -116,8 +116,8 @@ impl Thread {
         self.system_affinity
     }
 
-    /// Both counts of disabled procedure calls as Windows shows them in bug checks: that of guarded regions in the upper
-    /// 16 bits, that of critical regions and owned mutexes in the lower ones, each 0 or negative (MACH-043).
+    /// Both counts of disabled procedure calls as Windows shows them in bug checks: that of guarded regions in the
+    /// upper 16 bits, that of critical regions and owned mutexes in the lower ones, each 0 or negative (MACH-043).
     #[must_use]
     pub fn combined_apc_disable(&self) -> u32 {
         u32::from(self.special_apc_disable as u16) << 16 | u32::from(self.kernel_apc_disable as u16)
@@ -179,8 +179,9 @@ impl Dispatcher {
         core::mem::replace(&mut self.thread_mut(id).priority, priority.min(HIGHEST_PRIORITY))
     }
 
-    /// Sets the processors that a thread may run on and returns the former ones; `None`, and nothing is changed, when the
-    /// machine has none of them. The thread moves at the next boundary at which its level is below DISPATCH_LEVEL.
+    /// Sets the processors that a thread may run on and returns the former ones; `None`, and nothing is changed, when
+    /// the machine has none of them. The thread moves at the next boundary at which its level is below
+    /// DISPATCH_LEVEL.
     pub fn set_affinity(&mut self, id: ThreadId, affinity: u64) -> Option<u64> {
         let affinity = affinity & self.active_processors();
         (affinity != 0).then(|| core::mem::replace(&mut self.thread_mut(id).affinity, affinity))
@@ -198,8 +199,8 @@ impl Dispatcher {
         former
     }
 
-    /// Ends the running thread: its object is signalled for good, and the mutexes that it owns are abandoned. The caller
-    /// asks [`block`](Dispatcher::block) next, since the thread never goes on.
+    /// Ends the running thread: its object is signalled for good, and the mutexes that it owns are abandoned. The
+    /// caller asks [`block`](Dispatcher::block) next, since the thread never goes on.
     ///
     /// What the thread did wrong comes back in the order in which Windows would find it (MACH-043, MACH-045).
     ///
@@ -278,7 +279,8 @@ impl Dispatcher {
         self.thread(id).combined_apc_disable() != 0
     }
 
-    /// Whether all procedure calls of the running thread are held back: in a guarded region, or at APC_LEVEL and above.
+    /// Whether all procedure calls of the running thread are held back: in a guarded region, or at APC_LEVEL and
+    /// above.
     #[must_use]
     pub fn all_apcs_disabled(&self) -> bool {
         let (processor, id) = self.running();

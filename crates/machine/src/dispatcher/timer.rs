@@ -1,7 +1,7 @@
 //! Timers and the queue of everything that is due at some time.
 //!
-//! The queue is ordered by due time and, among equals, by the order in which entries came. What is due at a system time
-//! is kept apart, so that setting the system time moves it without touching an entry.
+//! The queue is ordered by due time and, among equals, by the order in which entries came. What is due at a system
+//! time is kept apart, so that setting the system time moves it without touching an entry.
 
 use super::crime::NotAnObject;
 use super::object::{Body, Reset};
@@ -249,16 +249,19 @@ impl Dispatcher {
         object.signal_state = 1;
         let Body::Timer(timer) = &mut object.body else { unreachable!("only timers are queued") };
         let (action, processor) = (timer.action, timer.processor);
-        if timer.period == 0 {
-            timer.ticket = None;
-            if let TimerAction::Dpc(dpc) = action {
-                self.timer_dpcs.remove(&(dpc.object, address));
+        // Periods that passed all at once are one expiry: a clock that comes late does not come several times.
+        match (self.clock.now().0 - moment.0).checked_div(timer.period) {
+            Some(missed) => {
+                let next = moment.0.saturating_add(timer.period.saturating_mul(missed.saturating_add(1)));
+                timer.ticket = Some(self.timers.insert_at(false, next, Due::Timer(address)));
             }
-        } else {
-            // Periods that passed all at once are one expiry: a clock that comes late does not come several times.
-            let missed = (self.clock.now().0 - moment.0) / timer.period;
-            let next = moment.0.saturating_add(timer.period.saturating_mul(missed.saturating_add(1)));
-            timer.ticket = Some(self.timers.insert_at(false, next, Due::Timer(address)));
+            // Without a period it has expired for good.
+            None => {
+                timer.ticket = None;
+                if let TimerAction::Dpc(dpc) = action {
+                    self.timer_dpcs.remove(&(dpc.object, address));
+                }
+            }
         }
         self.changed.insert(address);
         self.satisfy_waiters(address);
@@ -274,8 +277,8 @@ impl Dispatcher {
         }
     }
 
-    /// The next moment at which something happens that can let anybody go on; timers that would only be signalled again,
-    /// or whose call is queued already, are passed over.
+    /// The next moment at which something happens that can let anybody go on; timers that would only be signalled
+    /// again, or whose call is queued already, are passed over.
     pub(super) fn next_event(&self) -> Option<Instant> {
         self.timers.first_that(&self.clock, |due| match due {
             Due::Thread(_) => true,

@@ -170,8 +170,8 @@ pub(super) enum Target {
 impl Dispatcher {
     /// The running thread waits for objects.
     ///
-    /// A wait with a time-out of 0 only looks, takes what it can have, and is allowed up to DISPATCH_LEVEL; any other is
-    /// allowed up to APC_LEVEL and not in a deferred procedure call (MACH-144, MACH-145, MACH-148).
+    /// A wait with a time-out of 0 only looks, takes what it can have, and is allowed up to DISPATCH_LEVEL; any other
+    /// is allowed up to APC_LEVEL and not in a deferred procedure call (MACH-144, MACH-145, MACH-148).
     ///
     /// # Errors
     /// [`WaitError`].
@@ -227,8 +227,8 @@ impl Dispatcher {
         Ok(WaitStart::Blocked)
     }
 
-    /// The running thread waits until it is woken with the same key: what locks that are no dispatcher objects are made
-    /// of. `owner` is the thread that has the lock, for reports. The thread is off its processor afterwards.
+    /// The running thread waits until it is woken with the same key: what locks that are no dispatcher objects are
+    /// made of. `owner` is the thread that has the lock, for reports. The thread is off its processor afterwards.
     ///
     /// # Errors
     /// [`Crime::WaitTooHigh`] above APC_LEVEL, [`Crime::WaitInDpc`].
@@ -289,8 +289,8 @@ impl Dispatcher {
         core::mem::replace(&mut self.thread_mut(id).alerted, true)
     }
 
-    /// Ends a thread's wait, whatever it is for; whether it waited. For a caller that has found out that nobody can go on
-    /// and still has work to do on this thread.
+    /// Ends a thread's wait, whatever it is for; whether it waited. For a caller that has found out that nobody can
+    /// go on and still has work to do on this thread.
     pub fn cancel_wait(&mut self, id: ThreadId) -> bool {
         let waits = self.thread(id).wait.is_some();
         if waits {
@@ -335,7 +335,9 @@ impl Dispatcher {
             let next = self.idle_thread(number);
             return Err(Crime::WaitInDpc { thread: self.thread(id).object, next: self.thread(next).object });
         }
-        let irql = self.processor(number).irql();
+        // An interrupt that lowers its level is an interrupt all the same.
+        let interrupted_by = self.work_on(number).map(|(work, _)| work.irql()).max();
+        let irql = self.processor(number).irql().max(interrupted_by.unwrap_or_default());
         if irql > highest {
             return Err(Crime::WaitTooHigh { irql });
         }

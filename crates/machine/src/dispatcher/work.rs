@@ -7,9 +7,9 @@
 //! # Choices
 //! - A call of low importance waits until its processor is idle or spins, until another call is taken there, or for
 //!   [`LOW_IMPORTANCE_STEPS`] steps. All other importances are delivered at the next occasion.
-//! - A threaded deferred procedure call runs at PASSIVE_LEVEL, as Windows does by default; it lends itself the fiber of
-//!   the current thread, which can't go on meanwhile, and ordinary calls interrupt it. It may not wait, because Windows
-//!   may run it at DISPATCH_LEVEL instead.
+//! - A threaded deferred procedure call runs at PASSIVE_LEVEL, as Windows does by default; it lends itself the fiber
+//!   of the current thread, which can't go on meanwhile, and ordinary calls interrupt it. It may not wait, because
+//!   Windows may run it at DISPATCH_LEVEL instead.
 
 use super::{Crime, Dispatcher};
 use crate::Levels;
@@ -28,7 +28,8 @@ pub const IPI_LEVEL: Irql = match Irql::new(14) {
 /// Units of 100 ns in a clock tick: 64 in a second.
 pub const UNITS_PER_TICK: u64 = 156_250;
 
-/// The longest time that one deferred procedure call or interrupt may take, in ticks: 20 seconds, as Windows stops show.
+/// The longest time that one deferred procedure call or interrupt may take, in ticks: 20 seconds, as Windows stops
+/// show.
 pub const LONGEST_WORK_TICKS: u64 = 1280;
 
 /// The longest time at DISPATCH_LEVEL or above without a pause, in ticks: 120 seconds, as Windows stops show.
@@ -300,8 +301,8 @@ impl Dispatcher {
         }
     }
 
-    /// Begins work that was taken: the processor has its level, and what was interrupted keeps its own. `routine` is the
-    /// driver's routine, for what is told of it.
+    /// Begins work that was taken: the processor has its level, and what was interrupted keeps its own. `routine` is
+    /// the driver's routine, for what is told of it.
     pub fn begin_work(&mut self, work: Work, routine: VirtualAddress) {
         let began = self.clock.now().0;
         let state = &mut self.processors[self.running];
@@ -310,9 +311,9 @@ impl Dispatcher {
         state.frames.push(Frame { work, routine, levels, counts, began });
     }
 
-    /// Ends the work that was begun last on the running processor, gives what was interrupted its level back, and says
-    /// what the routine did wrong: it left another level, changed the counts of disabled procedure calls (MACH-047), or
-    /// ran too long (MACH-049).
+    /// Ends the work that was begun last on the running processor, gives what was interrupted its level back, and
+    /// says what the routine did wrong: it left another level, changed the counts of disabled procedure calls
+    /// (MACH-047), or ran too long (MACH-049).
     ///
     /// # Panics
     /// When no work has begun.
@@ -360,8 +361,8 @@ impl Dispatcher {
         }
     }
 
-    /// Whether the running processor has been at DISPATCH_LEVEL or above for too long since it was last seen below at a
-    /// boundary (MACH-049). To be asked when time has passed.
+    /// Whether the running processor has been at DISPATCH_LEVEL or above for too long since it was last seen below at
+    /// a boundary (MACH-049). To be asked when time has passed.
     #[must_use]
     pub fn watchdog(&self) -> Option<Crime> {
         let ticks = self.processors[self.running].raised_units / UNITS_PER_TICK;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod charges;
+mod exceptions;
 mod freed;
 mod frees;
 mod fsrtl;

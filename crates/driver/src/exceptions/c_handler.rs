@@ -1,0 +1,172 @@
+//! The handler that C compilers name for functions with guarded parts.
+//!
+//! Its data is a table of *scopes*, each a range of instructions with either a filter and the address where the exception
+//! is handled, or a termination handler. Inner scopes come before outer ones. A guarded part that the compiler cut in
+//! pieces has several scopes, alike in all but their ranges.
+//!
+//! While a frame goes away, the number of the scope to look at next is kept in the dispatcher's context, so that a walk
+//! that takes the frame over goes on behind it.
+
+use super::{Engine, FullContext, Target};
+use crate::stop::{Answer, Stop};
+use ntpool_abi::{
+    CONTINUE_EXECUTION, CONTINUE_SEARCH, DispatcherContext, EXCEPTION_EXECUTE_HANDLER,
+    EXCEPTION_TARGET_UNWIND, EXCEPTION_UNWIND, ExceptionPointers, ExceptionRecord, ScopeRecord, ScopeTable,
+};
+use ntpool_types::VirtualAddress;
+
+/// What a termination handler is told: the guarded part is left by an unwind, not by its end.
+const ABNORMAL: u64 = 1;
+
+/// The four arguments of a language handler.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HandlerCall {
+    /// The exception's record.
+    pub(crate) record: VirtualAddress,
+    /// The base of the function's frame.
+    pub(crate) frame: u64,
+    /// The registers of the exception.
+    pub(crate) context: VirtualAddress,
+    /// The dispatcher's context.
+    pub(crate) dispatcher: VirtualAddress,
+}
+
+/// The scopes of a function, and where control left it.
+struct Scopes<'a> {
+    engine: &'a Engine<'a>,
+    image_base: u64,
+    table: VirtualAddress,
+    count: u32,
+    /// Where control left the function, relative to the image.
+    control: u64,
+    /// The first scope to look at.
+    first: u32,
+}
+
+impl Engine<'_> {
+    /// Carries out the C-specific handler; `caller` are the registers with which it was called.
+    ///
+    /// # Errors
+    /// The unwind that a filter asked for, and whatever keeps a filter or termination handler from returning.
+    pub(crate) fn c_specific_handler(&self, call: HandlerCall, caller: &FullContext) -> Answer {
+        let dispatcher: DispatcherContext = self.read(call.dispatcher)?;
+        let table = VirtualAddress(dispatcher.handler_data);
+        let scopes = Scopes {
+            engine: self,
+            image_base: dispatcher.image_base,
+            table,
+            count: self.read_field(table, ScopeTable::COUNT)?,
+            control: dispatcher.control_pc.wrapping_sub(dispatcher.image_base),
+            first: dispatcher.scope_index,
+        };
+        let flags = self.read_field(call.record, ExceptionRecord::FLAGS)?;
+        let answer = if flags & EXCEPTION_UNWIND == 0 {
+            self.ask_filters(call, &scopes, &dispatcher, caller)?
+        } else {
+            let target = dispatcher.target_ip.wrapping_sub(dispatcher.image_base);
+            let target = (flags & EXCEPTION_TARGET_UNWIND != 0).then_some(target);
+            self.terminate(call, &scopes, target)?
+        };
+        Ok(u64::from(answer))
+    }
+
+    fn ask_filters(
+        &self,
+        call: HandlerCall,
+        scopes: &Scopes<'_>,
+        dispatcher: &DispatcherContext,
+        caller: &FullContext,
+    ) -> Result<u32, Stop> {
+        let mut pointers = None;
+        for scope in scopes.around_control() {
+            let (_, scope) = scope?;
+            if scope.jump_target == 0 {
+                continue;
+            }
+            let verdict = if scope.handler == EXCEPTION_EXECUTE_HANDLER as u32 {
+                EXCEPTION_EXECUTE_HANDLER
+            } else {
+                let at = match pointers {
+                    Some(at) => at,
+                    None => *pointers.insert(
+                        self.place(ExceptionPointers { record: call.record.0, context: call.context.0 })?,
+                    ),
+                };
+                let filter = scopes.address(scope.handler);
+                (self.surroundings.call(filter, &[at.0, call.frame])? as u32).cast_signed()
+            };
+            match verdict {
+                ..0 => return Ok(CONTINUE_EXECUTION),
+                0 => {}
+                1.. => {
+                    let code = self.read_field(call.record, ExceptionRecord::CODE)?;
+                    let history = VirtualAddress(dispatcher.history_table);
+                    let target = Target {
+                        frame: Some(call.frame),
+                        instruction: scopes.address(scope.jump_target).0,
+                        value: u64::from(code),
+                        record: Some(call.record),
+                        history: (history != VirtualAddress::NULL).then_some(history),
+                    };
+                    return Err(self.unwind(&target, caller, 0));
+                }
+            }
+        }
+        Ok(CONTINUE_SEARCH)
+    }
+
+    /// Runs the termination handlers of the scopes that are left. In the frame where the unwind ends, those are the ones
+    /// that the target does not lie in, and the scope whose exception is handled at the target is the last.
+    fn terminate(&self, call: HandlerCall, scopes: &Scopes<'_>, target: Option<u64>) -> Result<u32, Stop> {
+        for scope in scopes.around_control() {
+            let (index, scope) = scope?;
+            if let Some(target) = target
+                && (scopes.are_alike_around(target, &scope)?
+                    || scope.jump_target != 0 && u64::from(scope.jump_target) == target)
+            {
+                break;
+            }
+            if scope.jump_target == 0 {
+                self.write_field(call.dispatcher, DispatcherContext::SCOPE_INDEX, index + 1)?;
+                self.surroundings.call(scopes.address(scope.handler), &[ABNORMAL, call.frame])?;
+            }
+        }
+        Ok(CONTINUE_SEARCH)
+    }
+}
+
+impl Scopes<'_> {
+    fn address(&self, rva: u32) -> VirtualAddress {
+        VirtualAddress(self.image_base.wrapping_add(u64::from(rva)))
+    }
+
+    /// The scopes from a number on, with their numbers.
+    fn starting_at(&self, first: u32) -> impl Iterator<Item = Result<(u32, ScopeRecord), Stop>> {
+        (first..self.count).map(|index| {
+            let offset = ScopeTable::FIRST.offset() + u64::from(index) * ScopeRecord::SIZE;
+            Ok((index, self.engine.read(VirtualAddress(self.table.0.wrapping_add(offset)))?))
+        })
+    }
+
+    /// The scopes that control was in and that have still to be looked at.
+    fn around_control(&self) -> impl Iterator<Item = Result<(u32, ScopeRecord), Stop>> {
+        self.starting_at(self.first)
+            .filter(|scope| scope.as_ref().map_or(true, |(_, scope)| holds(scope, self.control)))
+    }
+
+    /// Whether an instruction lies in the same guarded part as this scope.
+    fn are_alike_around(&self, instruction: u64, scope: &ScopeRecord) -> Result<bool, Stop> {
+        for other in self.starting_at(0) {
+            let (_, other) = other?;
+            let is_alike = (other.handler, other.jump_target) == (scope.handler, scope.jump_target);
+            if is_alike && holds(&other, instruction) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn holds(scope: &ScopeRecord, instruction: u64) -> bool {
+    (u64::from(scope.begin)..u64::from(scope.end)).contains(&instruction)
+}

@@ -1,0 +1,156 @@
+//! Exceptions on the machine's fibers: what the engine needs of them, and what becomes of its decisions.
+
+use crate::call::Call;
+use crate::exceptions::{Engine, FullContext, Segment, Surroundings};
+use crate::session::Session;
+use crate::stop::{Answer, Stop};
+use ntpool_host::fiber::{self, GuardedMemory, Verdict};
+use ntpool_image::{Context, UnwindTable};
+use ntpool_machine::{Access, DriverMemory, Exit, Fault, FullRegisters, Registers, Trap};
+use ntpool_types::{Bytes, Irql, VirtualAddress};
+use std::ops::Range;
+
+fn context_of(full: &FullRegisters) -> FullContext {
+    let FullRegisters { registers, vectors, mxcsr } = *full;
+    FullContext {
+        registers: Context { rip: registers.instruction, registers: registers.general, xmm: vectors },
+        flags: registers.flags as u32,
+        mx_csr: mxcsr,
+    }
+}
+
+fn registers_of(context: &FullContext) -> FullRegisters {
+    let Context { rip, registers, xmm } = context.registers;
+    FullRegisters {
+        registers: Registers { instruction: rip, general: registers, flags: u64::from(context.flags) },
+        vectors: xmm,
+        mxcsr: context.mx_csr,
+    }
+}
+
+impl DriverMemory for Session {
+    fn read(&self, address: VirtualAddress, into: &mut [u8]) -> Result<(), Fault> {
+        GuardedMemory.read(address, into)
+    }
+
+    fn write(&self, address: VirtualAddress, from: &[u8]) -> Result<(), Fault> {
+        GuardedMemory.write(address, from)
+    }
+}
+
+impl Surroundings for Session {
+    fn image_at(&self, address: VirtualAddress) -> Option<(VirtualAddress, UnwindTable<'_>)> {
+        let offset = self.image.offset_of(address)?;
+        (!self.image.is_gone(offset)).then(|| (self.image.base, self.image.image.unwind_table()))
+    }
+
+    fn stack_at(&self, address: VirtualAddress) -> Option<Range<u64>> {
+        self.strands.stack_holding(address).map(|stack| stack.base.0..stack.end().0)
+    }
+
+    fn irql(&self) -> Irql {
+        Session::irql(self)
+    }
+
+    fn call(&self, routine: VirtualAddress, arguments: &[u64]) -> Result<u64, Stop> {
+        self.call_back(routine, arguments)
+    }
+
+    fn reserve(&self, size: u64) -> Result<VirtualAddress, Stop> {
+        let at = fiber::reserve(Bytes(size));
+        match fiber::segment(0).filter(|segment| segment.stack.contains(at)) {
+            Some(_) => Ok(at),
+            None => Err(Stop::Fault(Fault { address: at, access: Access::Write, non_canonical: false })),
+        }
+    }
+
+    fn segment(&self, depth: usize) -> Option<Segment> {
+        let segment = fiber::segment(depth)?;
+        Some(Segment { top: segment.top.0, caller: segment.caller.as_ref().map(context_of) })
+    }
+
+    fn segment_count(&self) -> usize {
+        (0..).take_while(|&depth| fiber::segment(depth).is_some()).count()
+    }
+}
+
+impl Session {
+    fn engine(&self) -> Engine<'_> {
+        Engine::new(self, &self.strands.current().in_progress)
+    }
+
+    /// Lets a routine of the machine use the engine, with the registers of its call.
+    pub(crate) fn with_exceptions(
+        &self,
+        _: &Call<'_>,
+        use_it: impl FnOnce(&Engine<'_>, &FullContext) -> Answer,
+    ) -> Answer {
+        let caller = fiber::arrival().expect("a driver called the routine");
+        use_it(&self.engine(), &context_of(&caller))
+    }
+
+    /// How driver code goes on whose call of the machine does not return for this reason: an exception finds its handler,
+    /// another reason is told, and the run ends.
+    pub(crate) fn verdict_on(&self, stop: Stop, registers: &Registers) -> Verdict {
+        let stop = match (&stop, fiber::arrival()) {
+            (Stop::Raise(_) | Stop::Fault(_), Some(caller)) => {
+                self.engine().deliver(stop, &context_of(&caller))
+            }
+            _ => stop,
+        };
+        self.conclude(stop, |stop| self.report_stop(stop, registers))
+    }
+
+    /// How driver code goes on that trapped.
+    pub(crate) fn verdict_on_trap(&self, trap: &Trap) -> Verdict {
+        let context = context_of(&fiber::arrival().expect("it has just arrived"));
+        let engine = self.engine();
+        let stop = match engine.dispatch_trap(trap, &context) {
+            Some(dispatched) => engine.settle(dispatched, 0),
+            None => {
+                self.report_trap(trap, None);
+                self.end()
+            }
+        };
+        self.conclude(stop, |stop| match stop {
+            Stop::Unhandled(unhandled) => self.report_trap(trap, Some(&unhandled)),
+            stop => self.report_stop(stop, &trap.registers),
+        })
+    }
+
+    fn conclude(&self, stop: Stop, report: impl FnOnce(Stop)) -> Verdict {
+        let stop = match stop {
+            Stop::Unwind(unwinding) if unwinding.level + 1 == self.segment_count() => {
+                return Verdict::Resume(Box::new(registers_of(&unwinding.context)));
+            }
+            // Machine frames further out have something to do with these.
+            Stop::Unwind(_) | Stop::ThreadEnds(_) | Stop::Ended => stop,
+            stop => {
+                report(stop);
+                self.end()
+            }
+        };
+        self.stop.replace(Some(stop));
+        Verdict::Stop
+    }
+
+    /// Why the call into driver code that has just been given up was.
+    pub(crate) fn take_stop(&self) -> Stop {
+        self.stop.take().expect("a call is given up by a routine that says why")
+    }
+
+    /// Calls the driver back from one of its own calls, with up to eight arguments, and gives what the routine returned.
+    ///
+    /// # Errors
+    /// The stop to pass on when the routine did not return.
+    pub(crate) fn call_back(&self, routine: VirtualAddress, arguments: &[u64]) -> Result<u64, Stop> {
+        let fiber = &self.strands.current().fiber;
+        // Below the code that called the machine, be it a thread's or one that interrupted it.
+        let stack = fiber::segment(0).map_or(fiber.stack(), |segment| segment.stack);
+        match fiber.call_on(self, stack, routine, arguments) {
+            Exit::Returned(value) => Ok(value),
+            Exit::Stopped => Err(self.take_stop()),
+            exit => Err(Stop::CallBack(Box::new(exit))),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+/* Reads through a null pointer, and a filter wants that. */
+#include "seh.h"
+
+static VOID NOINLINE Look(ULONG_PTR Address)
+{
+    volatile ULONG *Register = (volatile ULONG *)Address;
+
+    HIDE(Register);
+    (void)*Register;
+}
+
+FILTER(Choosing)
+{
+    UNUSED(Frame);
+    return Pointers->ExceptionRecord->ExceptionCode == (NTSTATUS)STATUS_ACCESS_VIOLATION ? EXCEPTION_EXECUTE_HANDLER
+                                                          : EXCEPTION_CONTINUE_SEARCH;
+}
+
+static VOID SCOPED NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    TRY_EXCEPT(Choosing, Look(0x18), Choosing, DbgPrint("handled\n"));
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}
