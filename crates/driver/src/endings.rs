@@ -76,7 +76,12 @@ impl Session {
             TrapKind::Divide => exception(
                 Rule::CpuDivideByZero,
                 NtStatus::INTEGER_DIVIDE_BY_ZERO,
-                "a division by zero, or one whose result does not fit, was not handled".into(),
+                "a division by zero was not handled".into(),
+            ),
+            TrapKind::DivideOverflow => exception(
+                Rule::CpuDivideByZero,
+                NtStatus::INTEGER_OVERFLOW,
+                "a division whose result does not fit was not handled".into(),
             ),
             TrapKind::IllegalInstruction => exception(
                 Rule::CpuIllegalInstruction,

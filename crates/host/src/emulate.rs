@@ -161,6 +161,30 @@ fn misaligned_operand(instruction: &Instruction, registers: &Registers) -> Optio
     })
 }
 
+/// What the divisor of a division is that the processor refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Divisor {
+    /// This number, of which only the bits that the instruction looks at are set.
+    Value(u64),
+    /// So many bytes at this address.
+    Memory(VirtualAddress, usize),
+}
+
+/// The divisor of a division; `None` for an instruction that is none.
+#[must_use]
+pub fn divisor(bytes: &[u8], registers: &Registers) -> Option<Divisor> {
+    let instruction = decode(bytes, registers);
+    if !matches!(instruction.mnemonic(), Mnemonic::Div | Mnemonic::Idiv) {
+        return None;
+    }
+    if instruction.op0_kind() == OpKind::Register {
+        return value(registers, instruction.op0_register()).map(Divisor::Value);
+    }
+    let address =
+        instruction.virtual_address(0, 0, |register, _, _| value(registers, register)).map(VirtualAddress)?;
+    Some(Divisor::Memory(address, instruction.memory_size().size()))
+}
+
 /// Where an indirect jump, a call or a return was to go, as far as the registers tell; all ones otherwise.
 fn branch_target(instruction: &Instruction, registers: &Registers) -> VirtualAddress {
     let target = match instruction.op_count() {
@@ -330,6 +354,19 @@ mod tests {
         assert_eq!(shared_data_access(&[0x3B, 0x42, 0x08], &before), rebase(Restore::Always));
         // mov [rdx], eax is a write, which that page does not allow.
         assert_eq!(shared_data_access(&[0x89, 0x02], &before), None);
+    }
+
+    #[test]
+    fn the_divisor_of_a_division_is_a_register_or_in_memory() {
+        let mut registers = registers();
+        registers.general[1] = 0x1_0000_0000;
+        registers.general[3] = 0x4000;
+        // div ecx; div rcx; idiv byte [rbx+8]; add ecx, 1
+        assert_eq!(divisor(&[0xF7, 0xF1], &registers), Some(Divisor::Value(0)));
+        assert_eq!(divisor(&[0x48, 0xF7, 0xF1], &registers), Some(Divisor::Value(0x1_0000_0000)));
+        let memory = Divisor::Memory(VirtualAddress(0x4008), 1);
+        assert_eq!(divisor(&[0xF6, 0x7B, 8], &registers), Some(memory));
+        assert_eq!(divisor(&[0x83, 0xC1, 1], &registers), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@
 //!   guarded copy or while the host zeroes a block, whose serving is told so ([`fiber::Kernel::page_fault`]).
 //! - The handler runs on a stack of its own, since the driver's may be full or wrong.
 
-use crate::emulate::{self, Refused, Restore, SharedDataAccess};
+use crate::emulate::{self, Divisor, Refused, Restore, SharedDataAccess};
 use crate::fiber::Summons;
 use crate::layout::{ARENA, PAGED_POOL, SHARED_USER_DATA, SHARED_USER_DATA_SHADOW};
 use crate::{HostError, fiber, gate, guarded, ticks};
@@ -310,7 +310,7 @@ fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) -> Trapped {
             None => return Trapped::GoesOn,
         },
         (_, number::DEBUG) if end_step(interrupted) => return Trapped::GoesOn,
-        (_, number::DIVIDE) => TrapKind::Divide,
+        (_, number::DIVIDE) => divide_trap(&registers),
         (_, number::BREAKPOINT) => TrapKind::Breakpoint,
         (_, number::INVALID_OPCODE) if instruction_bytes(registers.instruction).starts_with(&SYSENTER) => {
             TrapKind::SystemCall(registers.general[register::RAX])
@@ -327,6 +327,21 @@ fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) -> Trapped {
     }
     interrupted.summon(Summons::Trap(kind), registers);
     Trapped::Sent
+}
+
+/// Which of the two reasons a division had for its trap, which is one for both.
+fn divide_trap(registers: &Registers) -> TrapKind {
+    let divisor = match emulate::divisor(&instruction_bytes(registers.instruction), registers) {
+        Some(Divisor::Value(value)) => value,
+        Some(Divisor::Memory(address, size)) => {
+            let mut bytes = [0; 8];
+            let read = bytes.get_mut(..size).map(|bytes| guarded::read(address, bytes));
+            // The division has read it, so it can be read.
+            read.map_or(0, |_| u64::from_le_bytes(bytes))
+        }
+        None => 0,
+    };
+    if divisor == 0 { TrapKind::Divide } else { TrapKind::DivideOverflow }
 }
 
 /// The system call instruction of 32-bit programs, which some processors refuse in 64-bit ones.

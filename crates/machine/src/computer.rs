@@ -81,8 +81,10 @@ pub struct FullRegisters {
 pub enum TrapKind {
     /// A page fault.
     Page(Fault),
-    /// A division by zero, or one whose result does not fit.
+    /// A division by zero.
     Divide,
+    /// A division whose result does not fit.
+    DivideOverflow,
     /// Bytes that are no instruction.
     IllegalInstruction,
     /// An instruction that only the kernel of the real computer may execute.

@@ -115,15 +115,27 @@ impl Engine<'_> {
         Ok(CONTINUE_SEARCH)
     }
 
-    /// Runs the termination handlers of the scopes that are left. In the frame where the unwind ends, those are the ones
-    /// that the target does not lie in, and the scope whose exception is handled at the target is the last.
+    /// Runs the termination handlers of the scopes that are left. In the frame where the unwind ends those are the ones
+    /// before the scope whose handler is the target; where it is nobody's handler, the ones that it does not lie in.
     fn terminate(&self, call: HandlerCall, scopes: &Scopes<'_>, target: Option<u64>) -> Result<u32, Stop> {
+        let mut handling = None;
         for scope in scopes.around_control() {
             let (index, scope) = scope?;
-            if let Some(target) = target
-                && (scopes.are_alike_around(target, &scope)?
-                    || scope.jump_target != 0 && u64::from(scope.jump_target) == target)
-            {
+            let handles = target.is_some_and(|target| u64::from(scope.jump_target) == target);
+            if scope.jump_target != 0 && handles {
+                handling = Some(index);
+                break;
+            }
+        }
+        for scope in scopes.around_control() {
+            let (index, scope) = scope?;
+            // A handler may begin at a byte that compilers count among the body's: where it lies tells nothing then.
+            let stays = match (handling, target) {
+                (Some(handling), _) => index >= handling,
+                (None, Some(target)) => scopes.are_alike_around(target, &scope)?,
+                (None, None) => false,
+            };
+            if stays {
                 break;
             }
             if scope.jump_target == 0 {

@@ -60,9 +60,8 @@ pub(crate) use {
     c_handler::HandlerCall,
     in_progress::InProgress,
     inspect::{BackTrace, VirtualUnwind},
-    probe::{Probe, USER_PROBE_ADDRESS},
+    probe::Probe,
     search::Dispatched,
-    trap::{exception_of_fault, exception_of_trap},
 };
 
 use crate::stop::Stop;

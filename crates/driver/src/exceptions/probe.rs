@@ -3,13 +3,7 @@
 use super::trap::violation_parameters;
 use super::{Engine, FullContext};
 use crate::stop::Answer;
-use ntpool_types::{Bytes, NtStatus, PAGE_SIZE, SYSTEM_SPACE_START, VirtualAddress};
-
-/// The first address that a probe refuses, which drivers read in a variable of the kernel's.
-///
-/// UNCONFIRMED MACH-023: our choice, the start of the last 64 KiB below the hole in the address space. Since the system
-/// space of this machine lies lower than that, probes refuse it as well.
-pub(crate) const USER_PROBE_ADDRESS: VirtualAddress = VirtualAddress(0x7FFF_FFFF_0000);
+use ntpool_types::{Bytes, NtStatus, PAGE_SIZE, USER_SPACE_END, VirtualAddress};
 
 /// What is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +26,8 @@ impl Probe {
         if address.0 & u64::from(alignment).saturating_sub(1) != 0 {
             return Some(NtStatus::DATATYPE_MISALIGNMENT);
         }
-        let limit = USER_PROBE_ADDRESS.min(SYSTEM_SPACE_START);
         match address.checked_add(length) {
-            Some(end) if end <= limit => None,
+            Some(end) if end <= USER_SPACE_END => None,
             _ => Some(NtStatus::ACCESS_VIOLATION),
         }
     }
@@ -83,7 +76,7 @@ mod tests {
 
     #[test]
     fn mach_016_a_range_that_leaves_the_user_addresses_is_an_access_violation() {
-        let end = SYSTEM_SPACE_START.0;
+        let end = USER_SPACE_END.0;
         assert_eq!(refusal(end - 0x10, 0x10, 1), None);
         assert_eq!(refusal(end - 0x10, 0x11, 1), Some(NtStatus::ACCESS_VIOLATION));
     }
@@ -96,7 +89,7 @@ mod tests {
 
     #[test]
     fn mach_018_a_buffer_of_no_bytes_is_never_refused() {
-        for address in [0, 0x1_0001, SYSTEM_SPACE_START.0, u64::MAX] {
+        for address in [0, 0x1_0001, USER_SPACE_END.0, u64::MAX] {
             assert_eq!(refusal(address, 0, 8), None, "{address:#x}");
         }
     }
@@ -108,6 +101,6 @@ mod tests {
 
     #[test]
     fn mach_022_a_system_address_is_refused() {
-        assert_eq!(refusal(SYSTEM_SPACE_START.0 + 0x1000, 1, 1), Some(NtStatus::ACCESS_VIOLATION));
+        assert_eq!(refusal(USER_SPACE_END.0 + 0x1000, 1, 1), Some(NtStatus::ACCESS_VIOLATION));
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn exception_of_trap(trap: &Trap, irql: Irql) -> Option<ExceptionReco
     let (code, parameters): (NtStatus, &[u64]) = match trap.kind {
         TrapKind::Page(fault) => return page_fault(&fault, irql, instruction, true),
         TrapKind::Divide => (NtStatus::INTEGER_DIVIDE_BY_ZERO, &[]),
+        TrapKind::DivideOverflow => (NtStatus::INTEGER_OVERFLOW, &[]),
         TrapKind::IllegalInstruction => (NtStatus::ILLEGAL_INSTRUCTION, &[]),
         TrapKind::PrivilegedInstruction => (NtStatus::PRIVILEGED_INSTRUCTION, &[]),
         // The processor raises the same trap for it as for an address that is none.
@@ -105,6 +106,7 @@ mod tests {
     #[test]
     fn mach_003_traps_become_exceptions_with_their_codes() {
         let expected = [
+            (TrapKind::DivideOverflow, 0xC000_0095),
             (TrapKind::IllegalInstruction, 0xC000_001D),
             (TrapKind::PrivilegedInstruction, 0xC000_0096),
             (TrapKind::Breakpoint, 0x8000_0003),
