@@ -62,6 +62,10 @@ pub struct RunOptions {
     #[arg(long, value_name = "SCHEDULE", default_value_t)]
     pub schedule: Schedule,
 
+    /// Let the processors really run at the same time, each as a thread of Linux. What such a run finds can't be repeated.
+    #[arg(long, conflicts_with_all = ["schedule", "schedules"])]
+    pub free_running: bool,
+
     /// Try so many schedules, one for each seed from --seed on, until one shows a mistake that the driver does not make
     /// under every schedule. That run is reported, with as few switches between threads as bring the mistake about.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
@@ -106,6 +110,7 @@ impl Default for RunOptions {
             seed: ntpool::DEFAULT_SEED,
             processors: ntpool::DEFAULT_PROCESSORS,
             schedule: Schedule::default(),
+            free_running: false,
             schedules: None,
             memory: ntpool::DEFAULT_MEMORY,
             timeout: ntpool::DEFAULT_TIMEOUT.as_secs(),

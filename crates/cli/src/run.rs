@@ -60,6 +60,7 @@ fn watch(
         .seed(options.seed)
         .processors(options.processors)
         .schedule(options.schedule.clone())
+        .free_running(options.free_running)
         .memory(options.memory)
         .timeout(Duration::from_secs(options.timeout))
         .windows(options.windows)

@@ -23,6 +23,8 @@ impl Session {
                 Stop::Ended => {}
                 stop => unreachable!("{stop:?} ends no routine that the system called"),
             },
+            // Another processor has told why already.
+            _ if self.ended.get() => {}
             Exit::Trapped(trap) => self.report_trap(&trap, None),
             Exit::Interrupted(registers) => self.report_endless_loop(self.trapped_stack(&registers)),
             Exit::InterruptedInCall(registers) => self.report_endless_loop(self.calling_stack(&registers)),
@@ -121,8 +123,13 @@ impl Session {
             Some(unhandled) if unhandled.reason == Reason::Nobody => {
                 draft.with_stop(unhandled_stop(self.place(), unhandled))
             }
-            // The search or the unwind itself came to nothing: that is the worse crime.
-            Some(unhandled) if unhandled.reason != Reason::Level => self.draft_unhandled(unhandled),
+            // The search or the unwind itself came to nothing, from a stack that was right: that is the worse crime.
+            Some(unhandled)
+                if unhandled.reason != Reason::Level
+                    && self.strands.stack_holding(VirtualAddress(registers.stack_pointer())).is_some() =>
+            {
+                self.draft_unhandled(unhandled)
+            }
             _ => draft,
         };
         self.tell(draft.explained_by(vec![self.trapped_stack(registers)]));

@@ -34,6 +34,10 @@ pub(crate) struct MachineAtWork<'a> {
 impl Session {
     /// Closes paged pool when the level is raised. Called after every change of the level.
     pub(crate) fn level_changed(&self) {
+        // Where processors run at the same time, one's level says nothing of what the others may touch.
+        if self.is_free() {
+            return;
+        }
         if self.irql() >= Irql::DISPATCH {
             self.physical.close_paged_pool().expect("mapped pages can be protected");
         }

@@ -21,6 +21,7 @@ mod exceptions;
 pub mod exports;
 mod fiber_exceptions;
 mod findings;
+mod free_running;
 mod freed;
 mod level;
 mod lifecycle;

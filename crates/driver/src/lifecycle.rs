@@ -22,7 +22,7 @@ use ntpool_finding::{Hex, Limit, LimitKind, Message, Phase, Role, Status, TagUsa
 use ntpool_host::fiber;
 use ntpool_host::layout::{self, SHARED_USER_DATA_SHADOW, SYSTEM_OBJECTS};
 use ntpool_host::physical::{self, PhysicalMemory};
-use ntpool_host::{HostError, arena, confine, processor_area, ticks};
+use ntpool_host::{HostError, arena, confine, processor_area, processors, ticks};
 use ntpool_image::Image;
 use ntpool_machine::dispatcher::{Dispatcher, ThreadId, Timeout};
 use ntpool_machine::{Devices, Fault, Fiber, Instant, Process, Processes, Registry, SpinLocks};
@@ -101,6 +101,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         dispatcher: RefCell::new(dispatcher),
         strands,
         shown_processor: Cell::new(None),
+        main_goes_on: Cell::new(false),
         ended: Cell::new(false),
         loops: Loops::default(),
         spin_locks: SpinLocks::default(),
@@ -470,6 +471,12 @@ pub(crate) fn run_confined(session: &'static Session) -> Result<(), HostError> {
     let _ = session.this.set(session);
     processor_area::become_processor(session.processor_number(), session.thread_object())?;
     ticks::start(TICK)?;
+    if session.is_free() {
+        processors::start(session, session.order.processors, Session::run_processor)?;
+    }
     confine::confine(session.reporter.channel())?;
+    if session.is_free() {
+        processors::open();
+    }
     session.run(&session.strands.main().fiber.served_by(session))
 }

@@ -16,6 +16,9 @@ use std::cell::Cell;
 /// So many ticks without a call of anybody's, each thread having had its turns, are a livelock: a second of processor time.
 const MOST_FRUITLESS_TICKS: u32 = 100;
 
+/// How much time passes with a tick where processors run free.
+const TICK_UNITS: u64 = 100_000;
+
 /// What is known of loops between two ticks.
 #[derive(Debug, Default)]
 pub(crate) struct Loops {
@@ -29,6 +32,11 @@ impl Session {
     /// # Errors
     /// [`Stop::Ended`] when the run has ended meanwhile, be it because all that can go on turn in loops.
     pub(crate) fn interrupt_loop(&self, registers: &Registers) -> Result<(), Stop> {
+        if self.is_free() {
+            self.dispatcher().pass(TICK_UNITS);
+            self.show_time();
+            return self.deliver();
+        }
         let steps = self.dispatcher.borrow().steps();
         // Whoever calls nobody between two ticks turns in a loop, or works long without help.
         if self.loops.steps_at_tick.replace(steps) != steps {

@@ -14,6 +14,8 @@ pub struct Order {
     pub processors: u32,
     /// Who goes on where more than one thread can.
     pub schedule: Schedule,
+    /// Whether every processor is a thread of Linux, so that driver code really runs at the same time.
+    pub free_running: bool,
     /// The machine's memory in bytes.
     pub memory: u64,
     /// The build of the Windows that the machine claims to be.

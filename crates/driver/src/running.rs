@@ -120,7 +120,10 @@ impl Session {
     /// # Errors
     /// [`Stop::Ended`] when the run has ended meanwhile.
     pub(crate) fn boundary(&self) -> Result<(), Stop> {
-        let next = self.dispatcher().boundary();
+        let next = match self.is_free() {
+            true => self.dispatcher().boundary_here(),
+            false => self.dispatcher().boundary(),
+        };
         self.go_on_with(next)?;
         self.deliver()
     }
@@ -130,6 +133,9 @@ impl Session {
     /// # Errors
     /// [`Stop::Ended`] when the run has ended meanwhile, be it because nobody can ever go on.
     pub(crate) fn block(&self) -> Result<(), Stop> {
+        if self.is_free() {
+            return self.block_freely();
+        }
         let next = self.dispatcher().block();
         self.show_time();
         match next {
@@ -158,20 +164,23 @@ impl Session {
         Ok(stuck)
     }
 
-    fn go_on_with(&self, next: ThreadId) -> Result<(), Stop> {
+    pub(crate) fn go_on_with(&self, next: ThreadId) -> Result<(), Stop> {
         let here = self.strands.current();
         if next != here.thread.get() {
             let strand = self.strand_of(next);
             self.become_thread();
             self.strands.switch_to(strand);
-        } else if self.shown_processor.get() != Some(self.processor_number()) {
+        } else if !self.is_free() && self.shown_processor.get() != Some(self.processor_number()) {
             self.become_thread();
         }
-        if self.ended.get() { Err(Stop::Ended) } else { Ok(()) }
+        match self.ended.get() {
+            true => Err(self.end()),
+            false => Ok(()),
+        }
     }
 
     /// Makes the thread of Linux look like the processor and the thread that are to run.
-    fn become_thread(&self) {
+    pub(crate) fn become_thread(&self) {
         let (number, object) = (self.processor_number(), self.thread_object());
         self.shown_processor.set(Some(number));
         processor_area::become_processor(number, object)
@@ -179,12 +188,15 @@ impl Session {
         self.level_changed();
     }
 
-    fn strand_of(&self, thread: ThreadId) -> &'static Strand {
+    pub(crate) fn strand_of(&self, thread: ThreadId) -> &'static Strand {
         if let Some(strand) = self.strands.of(thread) {
             return strand;
         }
         assert!(self.dispatcher().thread(thread).is_idle(), "every thread but an idle one has a strand");
         let idle: Job = Box::new(|session| {
+            if session.is_free() {
+                session.idle_freely();
+            }
             // An idle thread takes its processor's work, which `block` does when the thread goes on.
             while session.deliver().and_then(|()| session.block()).is_ok() {}
             session.leave_for_good()
@@ -202,6 +214,9 @@ impl Session {
         let crimes = self.dispatcher().terminate_running(status);
         self.thread_ended(strand.thread.get(), &crimes);
         self.strands.retire(strand);
+        if self.is_free() {
+            return self.leave_freely();
+        }
         let next = self.dispatcher().block();
         self.show_time();
         match next {
@@ -230,6 +245,9 @@ impl Session {
 
     /// Leaves a strand that nobody goes on with, since the run has ended.
     fn leave_for_good(&self) -> ! {
+        if self.is_free() {
+            self.stand_still();
+        }
         loop {
             self.strands.switch_to(self.strands.main());
         }
@@ -332,7 +350,7 @@ impl Session {
     }
 
     /// Reports that nobody can ever go on, and ends the run.
-    fn report_stuck(&self, stuck: &Stuck) -> Stop {
+    pub(crate) fn report_stuck(&self, stuck: &Stuck) -> Stop {
         let main = self.strands.main();
         let step = match main.phase.get() {
             Phase::DriverEntry => "DriverEntry",

@@ -5,8 +5,9 @@ use crate::binding::Binding;
 use crate::call::Call;
 use crate::session::Session;
 use ntpool_host::fiber::{Kernel, Verdict};
+use ntpool_host::processors;
 use ntpool_machine::{Fault, Registers, Trap};
-use ntpool_types::Irql;
+use ntpool_types::{Irql, ProcessorNumber};
 
 impl Kernel for Session {
     fn import(&self, index: u32, registers: &Registers) -> Verdict {
@@ -18,6 +19,7 @@ impl Kernel for Session {
                 Some(binding) => binding.serve(self, &call),
                 None => Err(Binding::unknown(index)),
             };
+            processors::changed();
             self.finish_paged_touch(&call, binding.is_some_and(|binding| binding.is_too_high(irql)));
             // What the routine queued or uncovered comes before the driver goes on.
             answer.and_then(|value| self.deliver().map(|()| value))
@@ -37,6 +39,10 @@ impl Kernel for Session {
             Ok(()) => Verdict::Unserved,
             Err(stop) => self.verdict_on(stop, registers),
         }
+    }
+
+    fn run_as(&self, processor: ProcessorNumber) {
+        self.dispatcher().run_as(processor);
     }
 
     fn irql(&self) -> u8 {

@@ -43,6 +43,8 @@ pub struct Session {
     pub(crate) strands: Strands,
     /// The processor that the thread of Linux looks like.
     pub(crate) shown_processor: Cell<Option<ProcessorNumber>>,
+    /// Whether the strand that loads drivers has been gone on with to finish the report.
+    pub(crate) main_goes_on: Cell<bool>,
     /// Whether nothing of the driver's is executed any more.
     pub(crate) ended: Cell<bool>,
     pub(crate) loops: Loops,

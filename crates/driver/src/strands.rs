@@ -11,6 +11,7 @@ use ntpool_host::HostError;
 use ntpool_host::fiber::{self, KernelFiber};
 use ntpool_host::layout::{self, Window};
 use ntpool_host::physical::PhysicalMemory;
+use ntpool_host::processors;
 use ntpool_machine::dispatcher::ThreadId;
 use ntpool_memory::{FrameUse, Protection};
 use ntpool_types::{Bytes, NtStatus, VirtualAddress};
@@ -43,7 +44,8 @@ impl Strand {
 /// Every strand.
 pub(crate) struct Strands {
     main: &'static Strand,
-    current: Cell<&'static Strand>,
+    /// The one that runs, by the thread of Linux that it runs on.
+    current: Vec<Cell<&'static Strand>>,
     of_threads: RefCell<BTreeMap<ThreadId, &'static Strand>>,
     unused: RefCell<Vec<&'static Strand>>,
     stacks_made: Cell<u64>,
@@ -80,7 +82,7 @@ impl Strands {
         strand.fiber.begin();
         Ok(Strands {
             main: strand,
-            current: Cell::new(strand),
+            current: (0..layout::MOST_PROCESSORS).map(|_| Cell::new(strand)).collect(),
             of_threads: RefCell::new(BTreeMap::from([(main, strand)])),
             unused: RefCell::default(),
             stacks_made: Cell::new(1),
@@ -90,7 +92,11 @@ impl Strands {
 
     /// The one that runs.
     pub(crate) fn current(&self) -> &'static Strand {
-        self.current.get()
+        self.here().get()
+    }
+
+    fn here(&self) -> &Cell<&'static Strand> {
+        &self.current[usize::from(processors::own().0)]
     }
 
     /// The one that loads and unloads drivers.
@@ -177,8 +183,27 @@ impl Strands {
 
     /// Goes on with another strand, until somebody goes on with this one.
     pub(crate) fn switch_to(&self, strand: &'static Strand) {
-        self.current.set(strand);
+        self.here().set(strand);
         strand.fiber.switch_to();
+    }
+
+    /// Makes a strand of the calling thread of Linux, which is one of the machine's processors, for that one's idle thread.
+    ///
+    /// # Errors
+    /// When the machine has no memory for its stack.
+    pub(crate) fn adopt(&self, session: &Session, idle: ThreadId) -> Result<(), HostError> {
+        let fiber = KernelFiber::new(self.make_stack(session)?)?;
+        let strand: &'static Strand = Box::leak(Box::new(Strand {
+            fiber,
+            thread: Cell::new(idle),
+            phase: Cell::new(Phase::Interrupt),
+            in_progress: InProgress::default(),
+            job: Cell::new(None),
+        }));
+        strand.fiber.begin();
+        self.of_threads.borrow_mut().insert(idle, strand);
+        self.here().set(strand);
+        Ok(())
     }
 
     /// The kernel stack that holds an address.

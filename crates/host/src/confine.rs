@@ -111,6 +111,7 @@ pub fn confine(channel: &Channel) -> Result<(), HostError> {
         filter: program.as_ptr().cast_mut(),
     };
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    trap_time_stamps()?;
     // SAFETY: the pointers are to live structures, and none of these calls changes memory of ours.
     unsafe {
         if libc::setrlimit(libc::RLIMIT_CORE, &raw const none) != 0 {
@@ -119,12 +120,24 @@ pub fn confine(channel: &Channel) -> Result<(), HostError> {
         if libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 {
             return Err(HostError::last("give up new privileges"));
         }
-        if libc::prctl(libc::PR_SET_TSC, libc::PR_TSC_SIGSEGV, 0, 0, 0) != 0 {
-            return Err(HostError::last("trap the time stamp counter"));
-        }
-        if libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter, 0, 0) != 0 {
+        // For every thread there is.
+        let flags = libc::SECCOMP_FILTER_FLAG_TSYNC;
+        let filter = &raw const filter;
+        if libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, filter) != 0 {
             return Err(HostError::last("install the system call filter"));
         }
+    }
+    Ok(())
+}
+
+/// Makes the time stamp counter trap for the calling thread.
+///
+/// # Errors
+/// When Linux refuses.
+pub(crate) fn trap_time_stamps() -> Result<(), HostError> {
+    // SAFETY: changes a setting of this thread and no memory.
+    if unsafe { libc::prctl(libc::PR_SET_TSC, libc::PR_TSC_SIGSEGV, 0, 0, 0) } != 0 {
+        return Err(HostError::last("trap the time stamp counter"));
     }
     Ok(())
 }

@@ -13,14 +13,14 @@
 
 use crate::gate::{self, FullFrame, ImportFrame};
 use crate::layout::{self, ARENA, Window};
-use crate::{HostError, arena, guarded, host_stack, words};
+use crate::{HostError, arena, giant, guarded, host_stack, words};
 use host_stack::HostStack;
 use ntpool_machine::{
     Access, DriverMemory, Exit, Fault, Fiber, FullRegisters, MOST_ARGUMENTS, Registers, Trap, TrapKind,
     register,
 };
 use ntpool_memory::Protection;
-use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
+use ntpool_types::{Bytes, PAGE_SIZE, ProcessorNumber, VirtualAddress};
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::ptr;
@@ -59,6 +59,11 @@ pub trait Kernel {
     fn tick(&self, registers: &Registers) -> Verdict {
         let _ = registers;
         Verdict::Unserved
+    }
+
+    /// The thread that holds the machine now is this processor. Called where processors are threads only.
+    fn run_as(&self, processor: ProcessorNumber) {
+        let _ = processor;
     }
 
     /// The processor's level, which driver code may read from cr8.
@@ -144,6 +149,7 @@ pub(crate) struct Record {
 /// # Safety
 /// 1. `frame` is one that the gate has just laid out on the host stack, and nobody else knows it.
 pub(crate) unsafe extern "sysv64" fn serve_import(index: u32, frame: *mut ImportFrame) -> u64 {
+    giant::enter();
     // SAFETY: the caller's promise 1; the gate reads it only after this function has returned.
     let registers = unsafe { (*frame).registers() };
     slot(|slot| {
@@ -158,6 +164,7 @@ pub(crate) unsafe extern "sysv64" fn serve_import(index: u32, frame: *mut Import
             // SAFETY: as above.
             unsafe { (*frame).set_result(value) };
             slot(|slot| slot.arrival.set(Arrival::Running));
+            giant::leave();
             RETURN
         }
         Verdict::Resume(full) => go_on(&full),
@@ -176,14 +183,16 @@ fn give_up(exit: Exit) -> u64 {
 
 /// Lets the innermost call go on with these registers.
 fn go_on(full: &FullRegisters) -> u64 {
-    slot(|slot| {
+    let frame = slot(|slot| {
         slot.arrival.set(Arrival::Running);
         slot.departure.set(Some(FullFrame::new(full)));
         // The option's payload is read by the gate before anything else happens on this fiber.
         // SAFETY: it was set just now, and the slot lives until the call returns.
         let frame = unsafe { (*slot.departure.as_ptr()).as_ref() };
         ptr::from_ref(frame.expect("it was set just now")) as u64
-    })
+    });
+    giant::leave();
+    frame
 }
 
 /// The trap gate's continuation in Rust: 1 gives the call up, anything else is the frame to go on with.
@@ -191,6 +200,7 @@ fn go_on(full: &FullRegisters) -> u64 {
 /// # Safety
 /// 1. `frame` is what a signal handler has just laid out on the host stack, and nobody else knows it.
 pub(crate) unsafe extern "sysv64" fn serve_trap(frame: *const FullFrame) -> u64 {
+    giant::enter();
     // SAFETY: the caller's promise 1.
     let full = unsafe { (*frame).full() };
     let registers = full.registers;
@@ -251,6 +261,14 @@ pub(crate) fn with_kernel<R>(use_it: impl FnOnce(&dyn Kernel) -> R) -> R {
     // SAFETY: `KernelFiber::call` borrows the machine for as long as the slot exists.
     let kernel = slot(|slot| unsafe { &*slot.kernel });
     use_it(kernel)
+}
+
+/// Lets the innermost call's machine do something for driver code that runs, and so does not hold the machine.
+pub(crate) fn with_kernel_held<R>(use_it: impl FnOnce(&dyn Kernel) -> R) -> R {
+    giant::enter();
+    let result = with_kernel(use_it);
+    giant::leave();
+    result
 }
 
 /// Whether driver code is running on this fiber or waiting for the machine.
@@ -506,10 +524,15 @@ impl KernelFiber {
             outer: self.record.slot.get(),
         };
         self.record.slot.set(&raw const slot);
+        giant::leave();
         // SAFETY: the stack is for this fiber's calls, and the frame that was just written on it says that it is mapped and
         // writable from the return address up; `enter` comes back once, whatever the routine does, because a trap in
         // driver code that nobody serves ends at the label behind the call.
         let left = unsafe { gate::enter(routine.0, &raw const in_registers, top) };
+        if left.abandoned == 0 {
+            // A call that is given up has come back by a gate, which holds the lock.
+            giant::enter();
+        }
         self.record.slot.set(slot.outer);
         if slot.outer.is_null() {
             // A request that came too late for this call is not meant for the next one.

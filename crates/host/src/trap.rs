@@ -20,7 +20,7 @@
 use crate::emulate::{self, Divisor, Refused, Restore, SharedDataAccess};
 use crate::fiber::Summons;
 use crate::layout::{ARENA, PAGED_POOL, SHARED_USER_DATA, SHARED_USER_DATA_SHADOW};
-use crate::{HostError, fiber, gate, guarded, ticks};
+use crate::{HostError, fiber, gate, guarded, processors, ticks};
 use ntpool_machine::{Access, Fault, FullRegisters, Registers, TrapKind, register};
 use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
 use std::cell::Cell;
@@ -69,17 +69,26 @@ thread_local! {
 /// When Linux refuses.
 pub fn install(announce_crash: CrashAnnouncement) -> Result<(), HostError> {
     let _ = ANNOUNCE_CRASH.set(announce_crash);
+    use_own_signal_stack()?;
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS] {
+        set_handler(signal, on_trap)?;
+    }
+    set_handler(INTERRUPT_SIGNAL, on_interrupt)?;
+    set_handler(ticks::SIGNAL, on_tick)
+}
+
+/// Gives the calling thread a stack for its signal handlers.
+///
+/// # Errors
+/// When Linux refuses.
+pub(crate) fn use_own_signal_stack() -> Result<(), HostError> {
     let stack = Box::leak(vec![0u8; SIGNAL_STACK].into_boxed_slice());
     let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
     // SAFETY: the memory is leaked, so it stays for as long as the thread may use it.
     if unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) } != 0 {
         return Err(HostError::last("give signals a stack of their own"));
     }
-    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS] {
-        set_handler(signal, on_trap)?;
-    }
-    set_handler(INTERRUPT_SIGNAL, on_interrupt)?;
-    set_handler(ticks::SIGNAL, on_tick)
+    Ok(())
 }
 
 type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
@@ -381,7 +390,7 @@ fn on_page_fault(
         }
     }
     let fault = cause.fault();
-    let served = fiber::with_kernel(|kernel| kernel.page_fault(&fault, Some(registers)));
+    let served = fiber::with_kernel_held(|kernel| kernel.page_fault(&fault, Some(registers)));
     (!served).then_some(TrapKind::Page(fault))
 }
 
@@ -406,19 +415,19 @@ fn on_refused(interrupted: &mut Interrupted<'_>, registers: &Registers, cause: &
     let bytes = instruction_bytes(registers.instruction);
     match emulate::refused(&bytes, registers, cause.error) {
         Refused::ReadLevel(register) => {
-            interrupted.set_general(register, fiber::with_kernel(|kernel| u64::from(kernel.irql())));
+            interrupted.set_general(register, fiber::with_kernel_held(|kernel| u64::from(kernel.irql())));
             interrupted.skip(CONTROL_REGISTER_MOVE);
             None
         }
         Refused::WriteLevel(level) if level <= 15 => {
-            fiber::with_kernel(|kernel| kernel.set_irql(level as u8));
+            fiber::with_kernel_held(|kernel| kernel.set_irql(level as u8));
             interrupted.skip(CONTROL_REGISTER_MOVE);
             None
         }
         // A real processor refuses reserved bits of cr8, too.
         Refused::WriteLevel(_) => Some(TrapKind::PrivilegedInstruction),
         Refused::ReadTimeStamp { with_processor } => {
-            let stamp = fiber::with_kernel(|kernel| kernel.time_stamp());
+            let stamp = fiber::with_kernel_held(|kernel| kernel.time_stamp());
             interrupted.set_general(register::RAX, stamp & 0xFFFF_FFFF);
             interrupted.set_general(register::RDX, stamp >> 32);
             if with_processor {
@@ -457,8 +466,18 @@ fn instruction_bytes(instruction: u64) -> Vec<u8> {
     bytes
 }
 
-extern "C" fn on_interrupt(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+/// Passes a signal on to the other processors, unless it was passed on to this one.
+fn pass_on(signal: i32, info: *mut libc::siginfo_t) {
+    // SAFETY: SA_SIGINFO handlers get a live structure.
+    let was_passed_on = unsafe { (*info).si_code } == libc::SI_TKILL;
+    if !was_passed_on {
+        processors::pass_on(signal);
+    }
+}
+
+extern "C" fn on_interrupt(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     clear_flags();
+    pass_on(signal, info);
     if !fiber::is_running() {
         return;
     }
@@ -472,8 +491,9 @@ extern "C" fn on_interrupt(_: i32, _: *mut libc::siginfo_t, context: *mut libc::
     }
 }
 
-extern "C" fn on_tick(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+extern "C" fn on_tick(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     clear_flags();
+    pass_on(signal, info);
     // SAFETY: this is such a handler.
     let mut interrupted = unsafe { Interrupted::of(context) };
     let registers = interrupted.registers();

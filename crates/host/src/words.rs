@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "reads and writes thread-local words of its own by two moves")]
-//! Two words that every thread of Linux has for itself, laid out so that the gate can reach them.
+//! Three words that every thread of Linux has for itself, laid out so that the gate can reach them.
 //!
 //! The gate has no register to spare when driver code arrives and calls nobody to find out where the host's stack is. The
 //! words lie in the thread's static block and are reached relative to the thread pointer (the initial-exec model).
@@ -23,6 +23,11 @@ global_asm!(
     ".type ntpool_host_fiber, @object",
     ".size ntpool_host_fiber, 8",
     "ntpool_host_fiber: .zero 8",
+    ".globl ntpool_host_processor",
+    ".hidden ntpool_host_processor",
+    ".type ntpool_host_processor, @object",
+    ".size ntpool_host_processor, 8",
+    "ntpool_host_processor: .zero 8",
     ".popsection",
 );
 
@@ -74,4 +79,11 @@ word!(
     set_fiber,
     "The address of the record of the fiber that runs; zero before the thread has run one.",
     "Sets what [`fiber`] gives."
+);
+word!(
+    "ntpool_host_processor",
+    processor,
+    set_processor,
+    "The number of the processor that the thread is, where processors are threads; else zero.",
+    "Sets what [`processor`] gives."
 );

@@ -26,6 +26,7 @@ pub struct Machine {
     seed: u64,
     processors: u32,
     schedule: Schedule,
+    free_running: bool,
     memory: Bytes,
     timeout: Duration,
     windows: WindowsVersion,
@@ -47,6 +48,7 @@ impl Machine {
             seed: DEFAULT_SEED,
             processors: DEFAULT_PROCESSORS,
             schedule: Schedule::default(),
+            free_running: false,
             memory: DEFAULT_MEMORY,
             timeout: DEFAULT_TIMEOUT,
             windows: WindowsVersion::WINDOWS_10,
@@ -71,6 +73,13 @@ impl Machine {
     #[must_use]
     pub fn schedule(self, schedule: Schedule) -> Machine {
         Machine { schedule, ..self }
+    }
+
+    /// The same with processors that really run at the same time, as threads of Linux, or not. Such a run can't be repeated,
+    /// and no schedule has a say in it.
+    #[must_use]
+    pub fn free_running(self, free_running: bool) -> Machine {
+        Machine { free_running, ..self }
     }
 
     /// The same with so much memory: 16 MiB to 32 GiB.
@@ -121,6 +130,7 @@ impl Machine {
             seed: self.seed,
             processors: self.processors,
             schedule: self.schedule.clone(),
+            free_running: self.free_running,
             memory: self.memory.0,
             windows_build: self.windows.build,
             lenient_tags: self.tags == TagPolicy::OnlyProtected,
@@ -156,7 +166,9 @@ impl Machine {
         if self.processors != DEFAULT_PROCESSORS {
             command += &format!(" --processors {}", self.processors);
         }
-        if self.schedule != Schedule::default() {
+        if self.free_running {
+            command += " --free-running";
+        } else if self.schedule != Schedule::default() {
             command += &format!(" --schedule {}", self.schedule);
         }
         if self.memory != DEFAULT_MEMORY {

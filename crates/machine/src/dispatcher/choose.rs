@@ -119,7 +119,7 @@ impl Dispatcher {
         self.switch_in(self.running, idle);
     }
 
-    fn switch_out(&mut self, processor: usize, state: ThreadState) {
+    pub(super) fn switch_out(&mut self, processor: usize, state: ThreadState) {
         let on = &self.processors[processor];
         debug_assert!(on.frames.is_empty(), "interrupted threads stay");
         let levels = on.processor.exchange_levels(Levels::default());
@@ -129,7 +129,7 @@ impl Dispatcher {
         thread.state = if thread.is_idle { ThreadState::Idle } else { state };
     }
 
-    fn switch_in(&mut self, processor: usize, id: ThreadId) {
+    pub(super) fn switch_in(&mut self, processor: usize, id: ThreadId) {
         let on = &mut self.processors[processor];
         on.current = id;
         let thread = &mut self.threads[id.0 as usize];
@@ -137,13 +137,13 @@ impl Dispatcher {
         on.processor.exchange_levels(core::mem::take(&mut thread.levels));
     }
 
-    fn is_preemptible(&self, processor: usize) -> bool {
+    pub(super) fn is_preemptible(&self, processor: usize) -> bool {
         let state = &self.processors[processor];
         state.frames.is_empty() && state.processor.irql() < Irql::DISPATCH
     }
 
     /// The priority that counts now: below all for an idle thread, the lowest for one that cannot go on or gives way.
-    fn effective_priority(&self, id: ThreadId) -> i16 {
+    pub(super) fn effective_priority(&self, id: ThreadId) -> i16 {
         let thread = self.thread(id);
         if thread.is_idle {
             -1
@@ -215,7 +215,7 @@ impl Dispatcher {
 
     // ── Which processor runs ─────────────────────────────────────────────────────────────────────────────────────
 
-    fn can_go_on(&self, processor: usize) -> bool {
+    pub(super) fn can_go_on(&self, processor: usize) -> bool {
         let state = &self.processors[processor];
         let thread = self.thread(state.current);
         let has_nothing = thread.spin.is_some() || (thread.is_idle && state.frames.is_empty());

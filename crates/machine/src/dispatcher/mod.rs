@@ -35,6 +35,7 @@
 mod choose;
 mod crime;
 mod forget;
+mod free;
 mod invariants;
 mod object;
 mod schedule;

@@ -1,0 +1,45 @@
+/* Two threads look whether the block is there, and both may find that it is. */
+#include "races.h"
+
+static PVOID volatile Block;
+
+static VOID NTAPI First(PVOID Context)
+{
+    LARGE_INTEGER Now;
+
+    UNUSED(Context);
+    if (Block != NULL) {
+        KeQuerySystemTime(&Now);
+        ExFreePoolWithTag(Block, TAG);
+        Block = NULL;
+    }
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+#define Second First
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    WaitForBoth();
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    NTSTATUS Status;
+
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, 64, TAG);
+    if (Block == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Status = Begin(0, First);
+    if (NT_SUCCESS(Status)) {
+        Status = Begin(1, Second);
+    }
+    if (!NT_SUCCESS(Status)) {
+        WaitForBoth();
+    }
+    return Status;
+}

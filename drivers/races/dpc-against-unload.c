@@ -1,0 +1,45 @@
+/* Frees what a deferred procedure call uses when its timer is cancelled, but the call may be under way. */
+#include "kernel.h"
+
+#define TAG 'ecaR' /* Race */
+
+static KTIMER Timer;
+static KDPC Dpc;
+static volatile LONG *Ticks;
+
+static VOID NTAPI Tick(PKDPC Self, PVOID Context, PVOID First, PVOID Second)
+{
+    LARGE_INTEGER Now;
+
+    UNUSED(Self);
+    UNUSED(Context);
+    UNUSED(First);
+    UNUSED(Second);
+    KeQuerySystemTime(&Now);
+    InterlockedIncrement(Ticks); HERE();
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    KeCancelTimer(&Timer);
+    ExFreePoolWithTag((PVOID)Ticks, TAG);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    LARGE_INTEGER Due;
+
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    /* A page of its own, so that it is gone once it is freed. */
+    Ticks = ExAllocatePool2(POOL_FLAG_NON_PAGED, PAGE_SIZE * 2, TAG);
+    if (Ticks == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    KeInitializeTimer(&Timer);
+    KeInitializeDpc(&Dpc, Tick, NULL);
+    Due.QuadPart = -10000;
+    KeSetTimerEx(&Timer, Due, 1, &Dpc);
+    return STATUS_SUCCESS;
+}
