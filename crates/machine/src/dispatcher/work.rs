@@ -253,6 +253,10 @@ impl Dispatcher {
 
     /// Takes the most urgent work that the running processor can do at its present level. The caller begins it next.
     pub fn take_work(&mut self) -> Option<Work> {
+        let idle = &self.processors[self.running];
+        if idle.deferred.is_empty() && idle.calls.is_empty() && idle.interrupts.is_empty() {
+            return None;
+        }
         let steps = self.steps;
         let occasion = self.deferred_occasion(self.running);
         let state = &mut self.processors[self.running];

@@ -1,0 +1,93 @@
+//! Textbook races: a search over schedules finds each within 1,000, reduces it to few switches, and what it reports repeats
+//! itself to the byte. A twin without the race shows nothing under as many schedules as its race needed, and more.
+#![forbid(unsafe_code)]
+
+use ntpool::{Driver, Event, Machine, Outcome, Schedule};
+use ntpool_drivers::{Source, Toolchain};
+use std::path::PathBuf;
+
+/// How many schedules a race may need.
+const ENOUGH: u64 = 1000;
+/// How many schedules an innocent twin is tried under.
+const FOR_A_TWIN: u64 = 150;
+
+fn build(name: &str) -> Driver {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = ntpool_drivers::folder().join("races");
+    let files = vec![format!("{name}.c"), "../support/cookie.c".to_owned()];
+    let source = Source { name: name.to_owned(), dir, files };
+    let path: PathBuf = ntpool_drivers::build(&source, Toolchain::Mingw, folder.path())
+        .unwrap_or_else(|error| panic!("{error}"));
+    Driver::from_file(&path).expect("a driver")
+}
+
+fn search(driver: &Driver, machine: &Machine, count: u64) -> Outcome {
+    machine.search(driver, count, &mut |_: Event<'_>| {}).expect("children can be started")
+}
+
+/// The machine that the command in a report describes.
+fn repeated(outcome: &Outcome) -> Machine {
+    let words: Vec<&str> = outcome.repeat.split(' ').collect();
+    let value = |name: &str| words.iter().position(|word| *word == name).map(|place| words[place + 1]);
+    let seed = value("--seed").expect("a seed").parse().expect("a number");
+    let schedule: Schedule = value("--schedule").expect("a schedule").parse().expect("a schedule");
+    Machine::new().seed(seed).schedule(schedule)
+}
+
+/// Searches, and checks that the race is found under this rule with at most so many switches, and repeats itself.
+fn finds(name: &str, rule: &str, most_switches: usize) {
+    let driver = build(name);
+    let found = search(&driver, &Machine::new(), ENOUGH);
+    assert!(found.findings.iter().any(|finding| finding.rule == rule), "{name}: {found:#?}");
+    assert!(found.switches.len() <= most_switches, "{name}: {} switches are left", found.switches.len());
+    let text = |outcome: &Outcome| serde_json::to_string(outcome).expect("an outcome is plain data");
+    let again: Vec<String> =
+        (0..3).map(|_| text(&repeated(&found).run(&driver).expect("a child"))).collect();
+    assert_eq!(again[0], again[1], "{name}: the report repeats itself");
+    assert_eq!(again[0], again[2], "{name}: the report repeats itself");
+    let rules = |outcome: &Outcome| -> Vec<String> {
+        outcome.findings.iter().map(|finding| format!("{} {}", finding.rule, finding.message)).collect()
+    };
+    assert_eq!(rules(&repeated(&found).run(&driver).expect("a child")), rules(&found), "{name}");
+}
+
+fn is_clean(name: &str) {
+    let outcome = search(&build(name), &Machine::new(), FOR_A_TWIN);
+    assert!(outcome.findings.is_empty() && outcome.limits.is_empty(), "{name}: {outcome:#?}");
+}
+
+#[test]
+fn a_lost_wake_up_is_found() {
+    finds("lost-wake-up", "wait.endless", 4);
+    is_clean("lost-wake-up-twin");
+}
+
+#[test]
+fn a_check_that_is_too_old_when_it_is_acted_upon_is_found() {
+    finds("check-then-act", "pool.double-free", 4);
+    is_clean("check-then-act-twin");
+}
+
+#[test]
+fn spin_locks_taken_in_two_orders_are_found_to_deadlock() {
+    finds("lock-order", "wait.deadlock", 4);
+    is_clean("lock-order-twin");
+}
+
+#[test]
+fn mutexes_taken_in_two_orders_are_found_to_deadlock() {
+    finds("mutex-order", "wait.deadlock", 4);
+    is_clean("mutex-order-twin");
+}
+
+#[test]
+fn an_update_that_is_lost_is_found() {
+    finds("lost-update", "driver.bug-check", 4);
+    is_clean("lost-update-twin");
+}
+
+#[test]
+fn a_deferred_procedure_call_that_unload_does_not_wait_for_is_found() {
+    finds("dpc-against-unload", "memory.use-after-free", 6);
+    is_clean("dpc-against-unload-twin");
+}
