@@ -22,13 +22,17 @@ static RESERVED: AtomicBool = AtomicBool::new(false);
 /// When something lies there already or address space is limited, as `ulimit -v` does.
 pub fn reserve() -> Result<(), HostError> {
     for (name, window) in layout::WINDOWS {
+        // The thread sanitizer keeps these addresses from everybody by a mapping of its own.
+        let taken = if cfg!(ntpool_thread_sanitizer) { libc::MAP_FIXED } else { libc::MAP_FIXED_NOREPLACE };
+        // By the bare system call: sanitizers have a function of their own in the C library's place.
         // SAFETY: MAP_FIXED_NOREPLACE fails rather than replacing a mapping, and PROT_NONE memory is nobody's.
         let placed = unsafe {
-            libc::mmap(
-                window.base.0 as *mut libc::c_void,
+            libc::syscall(
+                libc::SYS_mmap,
+                window.base.0,
                 window.size.as_usize(),
                 libc::PROT_NONE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | taken,
                 -1,
                 0,
             )
@@ -102,8 +106,9 @@ fn map(
     // SAFETY: the range lies inside the arena, which this process reserved and in which nothing of the Rust
     // program lives, so MAP_FIXED replaces only the driver's world.
     let placed = unsafe {
-        libc::mmap(
-            base.0 as *mut libc::c_void,
+        libc::syscall(
+            libc::SYS_mmap,
+            base.0,
             size.as_usize(),
             bits(protection),
             kind | libc::MAP_FIXED,

@@ -13,6 +13,7 @@
 
 use crate::gate::{self, FullFrame, ImportFrame};
 use crate::layout::{self, ARENA, Window};
+use crate::sanitizer::Watched;
 use crate::{HostError, arena, giant, guarded, host_stack, words};
 use host_stack::HostStack;
 use ntpool_machine::{
@@ -140,6 +141,7 @@ pub(crate) struct Record {
     slot: Cell<*const KernelSlot>,
     /// Why a signal handler sent driver code to the trap gate.
     summons: Cell<Option<Summons>>,
+    watched: Cell<Watched>,
     /// What the fiber is for, before it runs the first time.
     main: Cell<Option<Box<dyn FnOnce() -> Infallible>>>,
 }
@@ -470,6 +472,7 @@ impl KernelFiber {
         from.saved_host_word.set(words::host_stack());
         words::set_fiber(ptr::from_ref::<Record>(&self.record) as u64);
         words::set_host_stack(self.record.saved_host_word.get());
+        self.record.watched.get().goes_on();
         // SAFETY: a fiber that does not run was left by this very function, or has the stack that `with_routine` laid
         // out; nothing runs on its stack, since it is not the running one.
         unsafe {
@@ -576,6 +579,7 @@ impl Record {
         host_stack: Option<HostStack>,
         main: Option<Box<dyn FnOnce() -> Infallible>>,
     ) -> Record {
+        let watched = if host_stack.is_some() { Watched::new() } else { Watched::own() };
         Record {
             kernel_stack,
             host_stack,
@@ -583,6 +587,7 @@ impl Record {
             saved_host_word: Cell::new(0),
             slot: Cell::new(ptr::null()),
             summons: Cell::new(None),
+            watched: Cell::new(watched),
             main: Cell::new(main),
         }
     }

@@ -30,6 +30,7 @@ mod paged_pool;
 pub mod physical;
 pub mod processor_area;
 pub mod processors;
+mod sanitizer;
 pub mod ticks;
 pub mod trap;
 mod words;

@@ -41,8 +41,7 @@ fn finds(name: &str, rule: &str, most_switches: usize) {
     assert!(found.findings.iter().any(|finding| finding.rule == rule), "{name}: {found:#?}");
     assert!(found.switches.len() <= most_switches, "{name}: {} switches are left", found.switches.len());
     let text = |outcome: &Outcome| serde_json::to_string(outcome).expect("an outcome is plain data");
-    let again: Vec<String> =
-        (0..3).map(|_| text(&repeated(&found).run(&driver).expect("a child"))).collect();
+    let again: Vec<String> = (0..3).map(|_| text(&repeated(&found).run(&driver).expect("a child"))).collect();
     assert_eq!(again[0], again[1], "{name}: the report repeats itself");
     assert_eq!(again[0], again[2], "{name}: the report repeats itself");
     let rules = |outcome: &Outcome| -> Vec<String> {
