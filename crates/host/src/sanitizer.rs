@@ -1,4 +1,7 @@
-#![expect(unsafe_code, reason = "tells the thread sanitizer of switches between stacks")]
+#![cfg_attr(
+    ntpool_thread_sanitizer,
+    expect(unsafe_code, reason = "tells the thread sanitizer of switches between stacks")
+)]
 //! What the thread sanitizer has to be told of fibers; without it, nothing.
 //!
 //! # What this module promises
