@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod charges;
+mod events;
 mod freed;
 mod frees;
 mod fsrtl;
@@ -23,4 +24,6 @@ mod quota;
 mod registry;
 mod secure;
 mod strings;
+mod threads;
+mod waits;
 mod wrappers;
