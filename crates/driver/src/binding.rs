@@ -69,8 +69,17 @@ fn serve_export(session: &Session, call: &Call<'_>, export: &Export) -> Answer {
 /// The bindings of an image: first every routine of the table, in its order, then what is missing.
 pub(crate) struct Bindings {
     pub(crate) bindings: Vec<Binding>,
-    /// For each import of the image, the place of its binding.
-    pub(crate) places: Vec<usize>,
+    /// For each import of the image, what its slot points to.
+    pub(crate) targets: Vec<Target>,
+}
+
+/// What the slot of an import points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The thunk of the binding at this place.
+    Routine(usize),
+    /// The variable at this place among those that the system exports.
+    Variable(usize),
 }
 
 /// Finds what each import of an image stands for.
@@ -78,18 +87,22 @@ pub(crate) fn bind(image: &Image, version: WindowsVersion) -> Bindings {
     let mut bindings: Vec<Binding> = exports::table().iter().map(Binding::Bound).collect();
     bindings.push(Binding::InvalidRequest);
     let mut missing: BTreeMap<String, usize> = BTreeMap::new();
-    let places = image
+    let targets = image
         .imports()
         .iter()
-        .map(|import| match find(import, version) {
-            Some(place) => place,
-            None => *missing.entry(Named(import).to_string()).or_insert_with_key(|name| {
-                bindings.push(Binding::Missing(name.clone()));
-                bindings.len() - 1
-            }),
+        .map(|import| match (find(import, version), find_variable(import)) {
+            (Some(place), _) => Target::Routine(place),
+            (None, Some(place)) => Target::Variable(place),
+            (None, None) => {
+                let missing = missing.entry(Named(import).to_string());
+                Target::Routine(*missing.or_insert_with_key(|name| {
+                    bindings.push(Binding::Missing(name.clone()));
+                    bindings.len() - 1
+                }))
+            }
         })
         .collect();
-    Bindings { bindings, places }
+    Bindings { bindings, targets }
 }
 
 fn find(import: &Import, version: WindowsVersion) -> Option<usize> {
@@ -97,6 +110,13 @@ fn find(import: &Import, version: WindowsVersion) -> Option<usize> {
         ImportSymbol::Name(name) => {
             exports::place(&import.dll, name).filter(|&place| exports::table()[place].is_in(version))
         }
+        ImportSymbol::Ordinal(_) => None,
+    }
+}
+
+fn find_variable(import: &Import) -> Option<usize> {
+    match &import.symbol {
+        ImportSymbol::Name(name) => exports::variable_place(&import.dll, name),
         ImportSymbol::Ordinal(_) => None,
     }
 }

@@ -3,7 +3,8 @@
 use crate::findings::Draft;
 use crate::session::Session;
 use crate::stop::Stop;
-use ntpool_machine::dispatcher::{Crime, NotAnObject, ThreadId, WaitError};
+use ntpool_finding::Stack;
+use ntpool_machine::dispatcher::{Crime, NotAnObject, WaitError};
 use ntpool_types::{Rule, Severity, Violation};
 
 /// The rule that a crime breaks.
@@ -22,7 +23,8 @@ fn rule_of(crime: &Crime) -> Rule {
     }
 }
 
-fn draft_of(crime: &Crime) -> Draft {
+/// A crime as a finding.
+pub(crate) fn draft_of(crime: &Crime) -> Draft {
     Draft::new(rule_of(crime), crime.bug_check(), crime.to_string())
 }
 
@@ -55,19 +57,15 @@ impl Session {
         }
     }
 
-    /// Tells of what a thread left behind by ending. A crime that Windows stops for ends the run.
-    pub(crate) fn thread_ended(&self, _thread: ThreadId, crimes: &[Crime]) {
-        self.tell_crimes(crimes);
-    }
-
     /// Tells of what a routine left behind that had interrupted a thread. A crime that Windows stops for ends the run.
     pub(crate) fn work_ended(&self, crimes: &[Crime]) {
-        self.tell_crimes(crimes);
+        self.tell_crimes(crimes, None);
     }
 
-    fn tell_crimes(&self, crimes: &[Crime]) {
+    /// Tells of what was left behind at this place. A crime that Windows stops for ends the run.
+    pub(crate) fn tell_crimes(&self, crimes: &[Crime], at: Option<Stack>) {
         for crime in crimes {
-            self.tell(draft_of(crime));
+            self.tell(draft_of(crime).explained_by(at.iter().cloned().collect()));
             if rule_of(crime).severity() == Severity::Hard {
                 self.ended.set(true);
             }

@@ -96,6 +96,10 @@ impl Session {
             (Stop::Raise(_) | Stop::Fault(_), Some(caller)) => {
                 self.engine().deliver(stop, &context_of(&caller))
             }
+            (Stop::ThreadEnds(_), Some(_)) => {
+                self.note_end_of_thread(registers);
+                stop
+            }
             _ => stop,
         };
         self.conclude(stop, |stop| self.report_stop(stop, registers))

@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::session::Session;
-use ntpool_finding::{Block as BlockRecord, Finding, Hex, Message, Role, Stack};
+use ntpool_finding::{Block as BlockRecord, Finding, Hex, Message, Phase, Role, Stack};
 use ntpool_machine::Registers;
 use ntpool_pool::Block;
 use ntpool_types::{BugCheck, BugCheckCode, Bytes, Rule, Violation, VirtualAddress};
@@ -179,7 +179,10 @@ impl Session {
 
     /// Sends a finding, with the machine's state.
     pub(crate) fn tell(&self, draft: Draft) {
-        let Draft { rule, bug_check, message, block, count, bytes, stacks } = draft;
+        let Draft { rule, bug_check, message, block, count, bytes, mut stacks } = draft;
+        if self.phase() == Phase::SystemThread {
+            stacks.extend(self.created_stack(self.strands.current().thread.get()));
+        }
         let verifier = bug_check.is_some_and(|stop| {
             let made_by_it =
                 [BugCheckCode::DRIVER_VERIFIER_DETECTED_VIOLATION, BugCheckCode::TIMER_OR_DPC_INVALID];
@@ -226,7 +229,7 @@ impl Session {
     }
 
     /// An address as an offset in the image where it lies there.
-    fn shown_place(&self, place: VirtualAddress) -> String {
+    pub(crate) fn shown_place(&self, place: VirtualAddress) -> String {
         match self.image.offset_of(place) {
             Some(offset) => format!("{}+{offset:#x}", self.image.name),
             None => place.to_string(),

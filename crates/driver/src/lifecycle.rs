@@ -1,6 +1,7 @@
 //! The life of a driver: loaded, entered, unloaded, and looked at afterwards.
 
-use crate::binding::{self, Binding, Bindings};
+use crate::binding::{self, Binding, Bindings, Target};
+use crate::exports;
 use crate::findings::Draft;
 use crate::freed::FreedBlocks;
 use crate::level::PagedTouches;
@@ -8,12 +9,15 @@ use crate::loaded_image::LoadedImage;
 use crate::lookasides::Lookasides;
 use crate::loops::Loops;
 use crate::memory;
+use crate::objects;
 use crate::order::Order;
 use crate::reporter::Reporter;
 use crate::schedule::SwitchTo;
 use crate::secure::SecurePools;
 use crate::session::{Session, WINDOWS_FOLDER};
 use crate::strands::Strands;
+use crate::system_objects::{SystemKind, SystemObject, SystemObjects};
+use crate::threads::Threads;
 use ntpool_abi::{
     DRVO_INITIALIZED, DRVO_LEGACY_DRIVER, DriverExtension, DriverObject, IO_TYPE_DRIVER, KUserSharedData,
     MAJOR_FUNCTION_COUNT, UnicodeString,
@@ -24,10 +28,12 @@ use ntpool_host::layout::{self, SHARED_USER_DATA_SHADOW, SYSTEM_OBJECTS};
 use ntpool_host::physical::{self, PhysicalMemory};
 use ntpool_host::{HostError, arena, confine, processor_area, processors, ticks};
 use ntpool_image::Image;
-use ntpool_machine::dispatcher::{Dispatcher, ThreadId, Timeout};
+use ntpool_machine::dispatcher::{Dispatcher, ObjectKind, ThreadId, Timeout};
 use ntpool_machine::{Devices, Fault, Fiber, Instant, Process, Processes, Registry, SpinLocks};
 use ntpool_pool::{Block, TailModel};
-use ntpool_types::{Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, Rule, Tag, VirtualAddress, WindowsVersion};
+use ntpool_types::{
+    Bytes, Irql, NtStatus, PAGE_SIZE, PoolKind, ProcessorNumber, Rule, Tag, VirtualAddress, WindowsVersion,
+};
 use ntpool_verifier::{Allocation, StackTable, Tracker, rules};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +44,11 @@ use std::time::Duration;
 const DRIVER_OBJECT: VirtualAddress = SYSTEM_OBJECTS.base;
 const DRIVER_EXTENSION: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x200);
 const DRIVER_NAME: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x400);
+/// Reserved for variables that drivers import, and what these point to.
+const DATA_EXPORTS: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x3000);
+/// The idle threads' objects, one behind the other.
+const IDLE_THREADS: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x1_4000);
+const IDLE_THREAD_SIZE: u64 = 0x200;
 const THREAD_OBJECT: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x1000);
 const PROCESS_OBJECT: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x2000);
 /// The registry path has pages of its own, so that a use after it is gone is noticed at once.
@@ -82,7 +93,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
     if image.end() > THUNKS {
         return Err(HostError::plain("load the image: it reaches into the import thunks"));
     }
-    let Bindings { bindings, places } = binding::bind(&image.image, version);
+    let Bindings { bindings, targets } = binding::bind(&image.image, version);
     fiber::place_thunks(THUNKS, u32::try_from(bindings.len()).unwrap_or(u32::MAX))?;
     // For paged and for nonpaged pool each.
     let quota = Bytes(order.memory / 8 * 3);
@@ -116,6 +127,8 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         charged: RefCell::new(BTreeMap::new()),
         secure: RefCell::new(SecurePools::default()),
         paged_touches: PagedTouches::default(),
+        system_objects: RefCell::new(systems_own_objects()),
+        threads: Threads::default(),
         devices_made: RefCell::new(Vec::new()),
         links_made: RefCell::new(Vec::new()),
         lookasides: Lookasides::default(),
@@ -130,7 +143,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         noted: RefCell::new(BTreeSet::new()),
     };
     session
-        .fill_in(&places)
+        .fill_in(&targets)
         .map_err(|fault| HostError::plain(format!("write the driver's surroundings at {}", fault.address)))?;
     session.image.protect(&session.physical)?;
     Ok(session)
@@ -151,10 +164,14 @@ fn registry_path(file_name: &str) -> Vec<u16> {
 
 impl Session {
     /// Writes what the driver finds around it: imports, cookie, its driver object, the registry path, system data.
-    fn fill_in(&self, places: &[usize]) -> Result<(), Fault> {
-        for (import, &place) in self.image.image.imports().iter().zip(places) {
+    fn fill_in(&self, targets: &[Target]) -> Result<(), Fault> {
+        for (import, &target) in self.image.image.imports().iter().zip(targets) {
             let slot = VirtualAddress(self.image.base.0 + u64::from(import.slot));
-            memory::write(slot, self.routine_address(place).0)?;
+            let address = match target {
+                Target::Routine(place) => self.routine_address(place),
+                Target::Variable(place) => exports::variable(DATA_EXPORTS, place),
+            };
+            memory::write(slot, address.0)?;
         }
         if let Some(cookie) = self.image.image.security_cookie() {
             // The upper 16 bits are zero, so that a string copied over it stops there.
@@ -162,6 +179,8 @@ impl Session {
             memory::write(VirtualAddress(self.image.base.0 + u64::from(cookie)), value)?;
         }
         self.fill_in_driver_object()?;
+        self.fill_in_thread_objects()?;
+        exports::fill_in_data(self, DATA_EXPORTS)?;
         let path = registry_path(&self.order.name);
         let buffer = VirtualAddress(REGISTRY_PATH.0 + UnicodeString::SIZE);
         memory::write_units(buffer, &path)?;
@@ -193,6 +212,15 @@ impl Session {
             DriverExtension::SERVICE_KEY_NAME,
             counted(&name[prefix..], service),
         )
+    }
+
+    fn fill_in_thread_objects(&self) -> Result<(), Fault> {
+        let threads: Vec<(ThreadId, VirtualAddress)> =
+            self.dispatcher.borrow().threads().map(|(id, thread)| (id, thread.object())).collect();
+        for (thread, object) in threads {
+            objects::write_header(object, ObjectKind::Thread(thread), 0, 0)?;
+        }
+        Ok(())
     }
 
     /// The address of the routine that fails requests nobody handles (MACH-079).
@@ -227,7 +255,7 @@ impl Session {
                 self.fail_entry(status)?;
             }
         }
-        self.finish(fiber);
+        self.finish();
         Ok(())
     }
 
@@ -238,6 +266,9 @@ impl Session {
         let exit = fiber.call(self.image.entry_point(), &[DRIVER_OBJECT.0, REGISTRY_PATH.0]);
         let status = NtStatus(self.outcome_of(exit)? as u32);
         self.settle("DriverEntry");
+        if !self.is_left_in_order("DriverEntry", self.image.entry_point(), [0; 2]) {
+            return None;
+        }
         self.reporter.send(&Message::Entered(Status {
             value: Hex(u64::from(status.0)),
             name: status.name().map(str::to_owned),
@@ -281,6 +312,9 @@ impl Session {
         let exit = fiber.call(VirtualAddress(routine), &[DRIVER_OBJECT.0]);
         if self.outcome_of(exit).is_some() {
             self.settle("the unload routine");
+            if !self.is_left_in_order("the unload routine", VirtualAddress(routine), [0; 2]) {
+                return Ok(());
+            }
             self.reporter.send(&Message::Unloaded);
             self.report_left()?;
         }
@@ -303,7 +337,7 @@ impl Session {
 
     /// Puts the machine's state in order when a routine has returned: an IRQL or a lock that it did not put back is
     /// reported and put back.
-    fn settle(&self, routine: &str) {
+    pub(crate) fn settle(&self, routine: &str) {
         self.open_paged_pool();
         let irql = self.irql();
         if irql != Irql::PASSIVE {
@@ -326,6 +360,7 @@ impl Session {
     fn report_left(&self) -> Result<(), HostError> {
         self.set_phase(Phase::AfterUnload);
         self.report_lookasides_left();
+        self.report_threads_left();
         self.image.unload(&self.physical)?;
         // Whatever the driver left running now meets code that is gone.
         if !self.leave_alone(REST_AFTER_UNLOAD) {
@@ -340,6 +375,7 @@ impl Session {
             self.report_leak(leak, bug_check);
         }
         self.report_devices_left();
+        self.report_references_left();
         self.report_secure_pools_left();
         self.report_quota_left();
         Ok(())
@@ -404,7 +440,7 @@ impl Session {
     }
 
     /// Sends the table of tags and whatever else is known at the end.
-    fn finish(&self, fiber: &dyn Fiber) {
+    fn finish(&self) {
         // A driver that stays, or that was stopped, has not been asked yet.
         self.report_late_writes_left();
         self.note_repetitions();
@@ -422,7 +458,7 @@ impl Session {
         for row in rows {
             self.reporter.send(&Message::Tag(row));
         }
-        self.reporter.send(&Message::StackUsed(fiber.stack_used()));
+        self.reporter.send(&Message::StackUsed(self.strands.deepest_use()));
         self.send_schedule();
         self.reporter.send(&Message::Finished);
     }
@@ -443,9 +479,23 @@ fn dispatcher_for(order: &Order) -> (Dispatcher, ThreadId) {
     const PRIORITY: u8 = 13;
     let schedule = order.schedule.strategy(derived(order.seed, 3));
     let mut dispatcher = Dispatcher::new(order.processors, schedule);
+    for number in 0..order.processors {
+        let idle = dispatcher.idle_thread(ProcessorNumber(number as u16));
+        let object = VirtualAddress(IDLE_THREADS.0 + u64::from(number) * IDLE_THREAD_SIZE);
+        dispatcher.set_thread_object(idle, object);
+    }
     let main = dispatcher.create_thread(THREAD_OBJECT, PRIORITY, u64::MAX);
     while dispatcher.boundary() != main {}
     (dispatcher, main)
+}
+
+/// The objects that are there before the driver is.
+fn systems_own_objects() -> SystemObjects {
+    let mut objects = SystemObjects::default();
+    objects.add(THREAD_OBJECT, SystemObject::needed(SystemKind::Thread));
+    objects.add(PROCESS_OBJECT, SystemObject::needed(SystemKind::Process));
+    objects.add(DRIVER_OBJECT, SystemObject::needed(SystemKind::Driver));
+    objects
 }
 
 /// How long a driver is left alone between DriverEntry and the unload routine. The seed decides, because what goes wrong

@@ -110,6 +110,11 @@ impl LoadedImage {
         Ok(())
     }
 
+    /// Whether it has been taken away.
+    pub(crate) fn is_unloaded(&self) -> bool {
+        self.unloaded.get()
+    }
+
     /// The entry routine.
     pub(crate) fn entry_point(&self) -> VirtualAddress {
         VirtualAddress(self.base.0 + u64::from(self.image.entry_point()))

@@ -9,7 +9,6 @@
 //!   pool is closed if that processor's level says so.
 //! - The dispatcher is not borrowed while driver code runs or another strand does.
 
-use crate::findings::Draft;
 use crate::session::Session;
 use crate::stop::Stop;
 use crate::strands::{Job, Strand};
@@ -19,7 +18,7 @@ use ntpool_machine::Registers;
 use ntpool_machine::dispatcher::{
     Dispatcher, Stuck, Thread, ThreadId, ThreadState, Timeout, WaitOutcome, WaitStart, Work,
 };
-use ntpool_types::{Irql, NtStatus, ProcessorNumber, Rule, Violation, VirtualAddress};
+use ntpool_types::{Irql, NtStatus, ProcessorNumber, Violation, VirtualAddress};
 use std::cell::RefMut;
 
 impl Session {
@@ -165,6 +164,7 @@ impl Session {
     }
 
     pub(crate) fn go_on_with(&self, next: ThreadId) -> Result<(), Stop> {
+        self.show_objects();
         let here = self.strands.current();
         if next != here.thread.get() {
             let strand = self.strand_of(next);
@@ -213,6 +213,9 @@ impl Session {
         let strand = self.strands.current();
         let crimes = self.dispatcher().terminate_running(status);
         self.thread_ended(strand.thread.get(), &crimes);
+        if self.ended.get() {
+            self.leave_for_good();
+        }
         self.strands.retire(strand);
         if self.is_free() {
             return self.leave_freely();
@@ -320,6 +323,7 @@ impl Session {
         phase: Phase,
         job: Job,
     ) -> Result<ThreadId, HostError> {
+        self.strands.make_one_ready(self.shared())?;
         let thread = self.dispatcher().create_thread(object, priority, u64::MAX);
         self.strands.put(self.shared(), thread, phase, job)?;
         Ok(thread)
@@ -347,20 +351,6 @@ impl Session {
                 Ok(outcome.expect("a thread goes on when its wait has ended"))
             }
         }
-    }
-
-    /// Reports that nobody can ever go on, and ends the run.
-    pub(crate) fn report_stuck(&self, stuck: &Stuck) -> Stop {
-        let main = self.strands.main();
-        let step = match main.phase.get() {
-            Phase::DriverEntry => "DriverEntry",
-            Phase::Unload => "the unload routine",
-            _ => "the machine",
-        };
-        let rule = if stuck.cycle().is_none() { Rule::WaitEndless } else { Rule::WaitDeadlock };
-        let message = format!("{step} can never finish: {stuck}");
-        self.tell(Draft::new(rule, None, message));
-        self.end()
     }
 
     /// Whether anybody but the strand that loads drivers may still do something.

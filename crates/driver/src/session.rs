@@ -14,6 +14,8 @@ use crate::reporter::Reporter;
 use crate::secure::SecurePools;
 use crate::stop::Stop;
 use crate::strands::Strands;
+use crate::system_objects::SystemObjects;
+use crate::threads::Threads;
 use ntpool_abi::KUserSharedData;
 use ntpool_finding::{DebugLine, Message};
 use ntpool_host::layout::SHARED_USER_DATA_SHADOW;
@@ -61,6 +63,8 @@ pub struct Session {
     pub(crate) charged: RefCell<BTreeMap<VirtualAddress, Charge>>,
     pub(crate) secure: RefCell<SecurePools>,
     pub(crate) paged_touches: PagedTouches,
+    pub(crate) system_objects: RefCell<SystemObjects>,
+    pub(crate) threads: Threads,
     pub(crate) devices_made: RefCell<Vec<Made<VirtualAddress>>>,
     pub(crate) links_made: RefCell<Vec<Made<ObjectName>>>,
     pub(crate) lookasides: Lookasides,
@@ -136,6 +140,9 @@ impl Session {
         if let Some(offset) = self.image.offset_of(address) {
             let section = self.image.section_name(offset).unwrap_or("header");
             return format!("in the {section} section of {}", self.order.name);
+        }
+        if let Some((_, kind)) = self.system_objects.borrow().gone_at(address) {
+            return format!("where a {} object was that is gone with its last reference", kind.label());
         }
         match self.pool.find(address) {
             Place::Live(block) => format!("in a live block of {}", block.size),

@@ -49,6 +49,8 @@ pub(crate) struct Strands {
     of_threads: RefCell<BTreeMap<ThreadId, &'static Strand>>,
     unused: RefCell<Vec<&'static Strand>>,
     stacks_made: Cell<u64>,
+    /// The most bytes that a thread which has ended used of its stack.
+    deepest: Cell<u64>,
     /// The stacks for work that interrupts threads, by processor.
     work_stacks: RefCell<BTreeMap<u16, Window>>,
 }
@@ -86,6 +88,7 @@ impl Strands {
             of_threads: RefCell::new(BTreeMap::from([(main, strand)])),
             unused: RefCell::default(),
             stacks_made: Cell::new(1),
+            deepest: Cell::new(0),
             work_stacks: RefCell::default(),
         })
     }
@@ -107,6 +110,18 @@ impl Strands {
     /// The one of this thread; a processor's idle thread gets one when it runs the first time.
     pub(crate) fn of(&self, thread: ThreadId) -> Option<&'static Strand> {
         self.of_threads.borrow().get(&thread).copied()
+    }
+
+    /// Sees to it that the next thread finds a strand.
+    ///
+    /// # Errors
+    /// When the machine has no memory for its stacks.
+    pub(crate) fn make_one_ready(&self, session: &'static Session) -> Result<(), HostError> {
+        if self.unused.borrow().is_empty() {
+            let strand = self.make(session)?;
+            self.unused.borrow_mut().push(strand);
+        }
+        Ok(())
     }
 
     /// Puts a thread on a strand.
@@ -178,7 +193,15 @@ impl Strands {
     /// The thread of this strand has ended: another one may have it.
     pub(crate) fn retire(&self, strand: &'static Strand) {
         self.of_threads.borrow_mut().remove(&strand.thread.get());
+        self.deepest.set(self.deepest.get().max(fiber::stack_used(strand.fiber.stack())));
         self.unused.borrow_mut().push(strand);
+    }
+
+    /// The most bytes that any thread has used of its stack.
+    pub(crate) fn deepest_use(&self) -> u64 {
+        let strands = self.of_threads.borrow();
+        let used = strands.values().map(|strand| fiber::stack_used(strand.fiber.stack()));
+        used.fold(self.deepest.get(), u64::max)
     }
 
     /// Goes on with another strand, until somebody goes on with this one.

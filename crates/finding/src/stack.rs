@@ -15,6 +15,8 @@ pub enum Role {
     At,
     /// Where the offence took place, when it repeats an earlier deed.
     Again,
+    /// Where the thread that ran, or what was left behind, was made.
+    Created,
 }
 
 /// A call stack with what it shows.

@@ -36,7 +36,7 @@ fn full() -> Outcome {
         file: Some("close.c".into()),
         line: Some(u32::MAX),
     };
-    let stacks: Vec<Stack> = [Role::Allocated, Role::Freed, Role::At, Role::Again]
+    let stacks: Vec<Stack> = [Role::Allocated, Role::Freed, Role::At, Role::Again, Role::Created]
         .into_iter()
         .map(|role| Stack { role, frames: vec![frame.clone(), Frame::default()] })
         .collect();

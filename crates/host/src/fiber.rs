@@ -438,6 +438,13 @@ impl KernelFiber {
         self.record.kernel_stack
     }
 
+    /// The registers with which driver code of this fiber arrived at the machine; `None` when it has not.
+    #[must_use]
+    pub fn arrival(&self) -> Option<FullRegisters> {
+        // SAFETY: as in `segment`; a suspended fiber's calls stay where they are.
+        unsafe { self.record.slot.get().as_ref() }.and_then(KernelSlot::arrived)
+    }
+
     /// The fiber, with the machine that serves it.
     #[must_use]
     pub fn served_by<'a>(&'a self, kernel: &'a dyn Kernel) -> ServedFiber<'a> {

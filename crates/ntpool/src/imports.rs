@@ -71,14 +71,18 @@ pub struct ImportedRoutine {
 }
 
 pub(crate) fn imported(import: &Import) -> ImportedRoutine {
-    let (symbol, export) = match &import.symbol {
-        ImportSymbol::Name(name) => (ImportedSymbol::Name(name.clone()), exports::find(&import.dll, name)),
-        ImportSymbol::Ordinal(ordinal) => (ImportedSymbol::Ordinal(*ordinal), None),
+    let (symbol, export, is_variable) = match &import.symbol {
+        ImportSymbol::Name(name) => {
+            let is_variable = exports::variable_place(&import.dll, name).is_some();
+            (ImportedSymbol::Name(name.clone()), exports::find(&import.dll, name), is_variable)
+        }
+        ImportSymbol::Ordinal(ordinal) => (ImportedSymbol::Ordinal(*ordinal), None, false),
     };
     let grade = match export.map(|export| export.grade) {
         Some(exports::Grade::Faithful) => Grade::Faithful,
         Some(exports::Grade::Simplified(_)) => Grade::Simplified,
         Some(exports::Grade::Refused(_)) => Grade::Refused,
+        None if is_variable => Grade::Faithful,
         None => Grade::Missing,
     };
     let remark = export.and_then(|export| export.grade.remark());

@@ -26,6 +26,8 @@ macro_rules! statuses {
 statuses! {
     /// The operation succeeded.
     SUCCESS = 0, "STATUS_SUCCESS";
+    /// A wait took a mutex whose owner had ended without releasing it; the status of the first of several objects.
+    ABANDONED_WAIT_0 = 0x80, "STATUS_ABANDONED_WAIT_0";
     /// A wait ended because a procedure call for user mode was delivered.
     USER_APC = 0xC0, "STATUS_USER_APC";
     /// A wait ended because the thread was alerted.
@@ -74,6 +76,8 @@ statuses! {
     QUOTA_EXCEEDED = 0xC000_0044, "STATUS_QUOTA_EXCEEDED";
     /// The caller does not own the mutex.
     MUTANT_NOT_OWNED = 0xC000_0046, "STATUS_MUTANT_NOT_OWNED";
+    /// The semaphore's count would pass its limit.
+    SEMAPHORE_LIMIT_EXCEEDED = 0xC000_0047, "STATUS_SEMAPHORE_LIMIT_EXCEEDED";
     /// The revision is not the one asked for.
     REVISION_MISMATCH = 0xC000_0059, "STATUS_REVISION_MISMATCH";
     /// A division by zero.

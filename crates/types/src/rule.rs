@@ -237,6 +237,30 @@ rules! {
     ObjectInUse, "object.in-use", Soft,
         "an object was initialized again while it was in use",
         "Threads that wait for the former object wait for ever, and a queued timer corrupts the system's list.";
+    ObjectPageable, "object.pageable", Soft,
+        "an object that threads wait for lies where it may be paged out",
+        "Events, semaphores, mutexes and timers lie in nonpaged memory. The kernel stack is nonpaged only while no wait in user mode is under way on it, so a wait for an object there is one in kernel mode, and one for a mutex always is. The call is carried out and the run goes on.";
+    ObjectReferenceLeft, "object.reference-left", Soft,
+        "a reference to an object was left behind",
+        "The driver was unloaded, or its DriverEntry failed, and it had not released an object that it had referenced. The object never goes away.";
+    ObjectOverDereferenced, "object.over-dereferenced", Hard,
+        "a reference to an object was released that the driver did not have",
+        "Every release belongs to one reference by the same driver. One too many takes the object away from somebody who still uses it, and Windows stops when it notices.";
+    HandleNotOpen, "handle.not-open", Soft,
+        "a handle was used that is not open",
+        "The value was never a handle, or the handle has been closed already, and may by now be somebody else's. The call fails and the run goes on.";
+    HandleLeft, "handle.left", Soft,
+        "a handle was left open",
+        "The driver was unloaded, or its DriverEntry failed, and it had not closed a handle. What the handle stands for never goes away.";
+    ThreadLeft, "thread.left", Soft,
+        "a thread was left behind",
+        "The driver was unloaded, or its DriverEntry failed, and a thread that it made had not ended: it goes on in code that is gone. Wait for the end of the thread itself; an event that it sets at its end comes too early.";
+    ThreadNotOwn, "thread.not-own", Hard,
+        "a thread was ended that the driver did not make",
+        "DriverEntry, the unload routine and other routines that the system calls run on a thread of the system's, which must come back.";
+    UnloadedCode, "driver.unloaded-code", Hard,
+        "code of a driver that was unloaded was executed, or its data used",
+        "A thread, a deferred procedure call, a timer or something else that the driver had started went on after it was unloaded. Its unload routine waits for all of that.";
     MutexLeft, "lock.mutex-left", Hard,
         "a thread ended or a routine returned owning a mutex",
         "Whoever waits for the mutex gets it as an abandoned one, if Windows does not stop at once.";

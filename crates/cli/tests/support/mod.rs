@@ -147,5 +147,6 @@ pub fn role(role: Role) -> &'static str {
         Role::Freed => "freed",
         Role::At => "at",
         Role::Again => "again",
+        Role::Created => "created",
     }
 }

@@ -19,7 +19,9 @@ fn status(status: NtStatus) -> Answer {
 }
 
 /// The name in a counted string, or the status that says why it is none.
-fn name_at(address: VirtualAddress) -> Result<Result<ObjectName, NtStatus>, ntpool_machine::Fault> {
+pub(super) fn name_at(
+    address: VirtualAddress,
+) -> Result<Result<ObjectName, NtStatus>, ntpool_machine::Fault> {
     let units = Counted::read(address)?.units()?;
     let text = String::from_utf16_lossy(&units);
     Ok(ObjectName::new(&text).ok_or(NtStatus::OBJECT_NAME_INVALID))

@@ -1,14 +1,13 @@
-//! The kernel's routines: IRQL, spin locks, waiting, bug checks.
+//! The kernel's routines: IRQL, spin locks, bug checks.
 
 #![expect(non_snake_case, reason = "routines have their NT names")]
 
-use super::lookaside;
 use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
-use ntpool_machine::dispatcher::{SpinReason, Timeout, WaitOutcome};
-use ntpool_types::{BugCheck, BugCheckCode, Irql, NtStatus, Rule, VirtualAddress};
+use ntpool_machine::dispatcher::SpinReason;
+use ntpool_types::{BugCheck, BugCheckCode, Irql, Rule, VirtualAddress};
 
 /// The level that an argument names; its upper bits are rubbish, and levels above 15 do not exist.
 fn level(call: &Call<'_>, place: usize) -> Result<Irql, Stop> {
@@ -161,17 +160,6 @@ pub(super) fn KeTryToAcquireSpinLockAtDpcLevel(session: &Session, call: &Call<'_
     }
     acquire(session, call, lock)?;
     Ok(1)
-}
-
-// ── Waiting ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-pub(super) fn KeDelayExecutionThread(session: &Session, call: &Call<'_>) -> Answer {
-    let interval: i64 = memory::read(call.address(2)?)?;
-    let alertable = call.u8(1)? != 0;
-    let outcome = session.delay(Timeout::from_raw(interval), alertable)?;
-    lookaside::adjust_as_time_passed(session, call)?;
-    let status = if outcome == WaitOutcome::Alerted { NtStatus::ALERTED } else { NtStatus::SUCCESS };
-    Ok(u64::from(status.0))
 }
 
 // ── Bug checks ────────────────────────────────────────────────────────────────────────────────────────────────────

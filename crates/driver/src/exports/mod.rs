@@ -6,21 +6,31 @@
 //!
 //! Routines have their NT names here, and nowhere else above the ABI.
 
+mod data;
 mod dbg;
+mod event;
 mod ex;
 mod fsrtl;
 mod io;
 mod ke;
 mod lookaside;
 mod mm;
+mod mutex;
+mod object;
 mod ps;
+mod region;
 mod registry;
 mod rtl;
 mod secure_pool;
 mod seh;
+mod semaphore;
 mod slist;
 mod strings;
 mod table;
+mod thread;
+mod wait;
 
+pub use data::{Variable, variable_place, variables};
+pub(crate) use data::{fill_in_data, variable};
 pub(crate) use table::place;
 pub use table::{Export, Grade, find, markdown, table};

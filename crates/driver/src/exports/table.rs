@@ -1,6 +1,9 @@
 //! The table of exports.
 
-use super::{dbg, ex, fsrtl, io, ke, lookaside, mm, ps, registry, rtl, secure_pool, seh, slist};
+use super::{
+    data, dbg, event, ex, fsrtl, io, ke, lookaside, mm, mutex, object, ps, region, registry, rtl,
+    secure_pool, seh, semaphore, slist, thread, wait,
+};
 use crate::call::Call;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
@@ -187,9 +190,76 @@ exports! {
         KeReleaseSpinLockFromDpcLevel: HIGH ceiling sure;
         KeTryToAcquireSpinLockAtDpcLevel: HIGH ceiling sure;
         KeTestSpinLock: HIGH ceiling sure;
-        KeDelayExecutionThread: APC own sure;
         KeBugCheck: HIGH ceiling sure;
         KeBugCheckEx: HIGH ceiling sure;
+    }
+    event in NTOSKRNL {
+        KeInitializeEvent: HIGH ceiling sure;
+        KeSetEvent: DISPATCH ceiling sure "the increment has no effect on the priority of those who waited";
+        KeResetEvent: DISPATCH ceiling sure;
+        KeClearEvent: DISPATCH ceiling sure;
+        KePulseEvent: DISPATCH ceiling sure "the increment has no effect on the priority of those who waited";
+        KeReadStateEvent: DISPATCH ceiling sure;
+        IoCreateNotificationEvent: PASSIVE ceiling fails "no event of another driver's or program's is there";
+        IoCreateSynchronizationEvent: PASSIVE ceiling fails "no event of another driver's or program's is there";
+    }
+    semaphore in NTOSKRNL {
+        KeInitializeSemaphore: HIGH ceiling sure;
+        KeReleaseSemaphore: DISPATCH ceiling sure "the increment has no effect on the priority of those who waited";
+        KeReadStateSemaphore: HIGH ceiling sure;
+    }
+    mutex in NTOSKRNL {
+        KeInitializeMutex: HIGH ceiling sure;
+        KeReleaseMutex: DISPATCH ceiling sure;
+        KeReadStateMutex: DISPATCH ceiling sure;
+    }
+    wait in NTOSKRNL {
+        KeWaitForSingleObject: DISPATCH own sure "events, semaphores, mutexes, timers and threads can be waited for; procedure calls for user mode do not occur";
+        KeWaitForMutexObject: DISPATCH own sure "events, semaphores, mutexes, timers and threads can be waited for; procedure calls for user mode do not occur";
+        KeWaitForMultipleObjects: DISPATCH own sure "events, semaphores, mutexes, timers and threads can be waited for; procedure calls for user mode do not occur";
+        KeDelayExecutionThread: APC own sure;
+        ZwWaitForSingleObject: PASSIVE ceiling fails "threads and events can be waited for; access is not checked";
+    }
+    region in NTOSKRNL {
+        KeEnterCriticalRegion: APC ceiling sure;
+        KeLeaveCriticalRegion: APC ceiling sure;
+        KeEnterGuardedRegion: APC ceiling sure;
+        KeLeaveGuardedRegion: APC ceiling sure;
+        KeAreApcsDisabled: DISPATCH ceiling sure;
+        KeAreAllApcsDisabled: DISPATCH ceiling sure;
+    }
+    object in NTOSKRNL {
+        ObReferenceObjectByHandle: PASSIVE ceiling fails "access is not checked";
+        ObReferenceObjectByHandleWithTag: PASSIVE ceiling fails "access is not checked, and the tag is not kept";
+        ObReferenceObjectByPointer: DISPATCH ceiling fails "access is not checked";
+        ObReferenceObjectByPointerWithTag: DISPATCH ceiling fails "access is not checked, and the tag is not kept";
+        ObReferenceObject: DISPATCH ceiling sure "a device object that is referenced is deleted all the same";
+        ObfReferenceObject: DISPATCH ceiling sure "a device object that is referenced is deleted all the same";
+        ObfReferenceObjectWithTag: DISPATCH ceiling sure "a device object that is referenced is deleted all the same; the tag is not kept";
+        ObDereferenceObject: DISPATCH ceiling sure;
+        ObfDereferenceObject: DISPATCH ceiling sure;
+        ObfDereferenceObjectWithTag: DISPATCH ceiling sure "the tag is not kept";
+        ObDereferenceObjectDeferDelete: DISPATCH ceiling sure "the object goes at once";
+        ObDereferenceObjectDeferDeleteWithTag: DISPATCH ceiling sure "the object goes at once; the tag is not kept";
+        ZwClose: PASSIVE ceiling fails;
+    }
+    thread in NTOSKRNL {
+        PsCreateSystemThread: PASSIVE ceiling fails "every thread is the system process's; no security is looked at";
+        PsTerminateSystemThread: PASSIVE ceiling sure "ending a thread of the system's own is a finding";
+        KeGetCurrentThread: HIGH ceiling sure;
+        PsGetCurrentThread: HIGH ceiling sure;
+        PsGetCurrentThreadId: HIGH ceiling sure;
+        PsGetThreadId: HIGH ceiling sure;
+        PsGetThreadProcess: HIGH ceiling sure;
+        PsGetThreadProcessId: HIGH ceiling sure;
+        PsGetCurrentThreadProcess: HIGH ceiling sure;
+        PsGetCurrentThreadProcessId: HIGH ceiling sure;
+        PsIsSystemThread: HIGH ceiling sure;
+        PsIsThreadTerminating: HIGH ceiling sure;
+        PsLookupThreadByThreadId: APC ceiling fails;
+        KeQueryPriorityThread: PASSIVE ceiling sure;
+        KeSetPriorityThread: PASSIVE ceiling sure;
+        KeSetBasePriorityThread: PASSIVE ceiling sure "the increment is to priority 8, and the sum stays from 1 to 15";
     }
     rtl in NTOSKRNL {
         RtlCopyMemory: HIGH ceiling sure;
@@ -334,6 +404,14 @@ pub fn markdown() -> String {
                 export.grade.remark().unwrap_or_default(),
             );
         }
+    }
+    page.push_str(
+        "\n## Variables of ntoskrnl.exe\n\n\
+         An import of a variable is its address.\n\n\
+         | variable | holds |\n|---|---|\n",
+    );
+    for variable in data::variables() {
+        let _ = writeln!(page, "| `{}` | {} |", variable.name, variable.holds);
     }
     page
 }

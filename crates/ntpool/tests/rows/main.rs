@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod charges;
+mod events;
 mod exceptions;
 mod freed;
 mod frees;
@@ -24,4 +25,6 @@ mod quota;
 mod registry;
 mod secure;
 mod strings;
+mod threads;
+mod waits;
 mod wrappers;

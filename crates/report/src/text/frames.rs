@@ -97,6 +97,7 @@ fn label(role: Role) -> &'static str {
         Role::Freed => "freed",
         Role::At => "at",
         Role::Again => "again",
+        Role::Created => "created",
     }
 }
 

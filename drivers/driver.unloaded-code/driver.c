@@ -1,0 +1,28 @@
+/* A thread goes on when the driver has been unloaded. */
+#include "join.h"
+
+static VOID NTAPI Run(PVOID Context)
+{
+    UNUSED(Context);
+    Sleep(MILLISECONDS(500));
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    HANDLE Handle;
+    PVOID Thread;
+
+    UNUSED(DriverObject);
+    PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, Run, NULL); HERE(); /* MARK: CREATED */
+    ObReferenceObjectByHandle(Handle, THREAD_ALL_ACCESS, *PsThreadType, KernelMode, &Thread, NULL);
+    ZwClose(Handle);
+    ObDereferenceObject(Thread);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,28 @@
+/* The driver is unloaded when its thread has ended. */
+#include "join.h"
+
+static VOID NTAPI Run(PVOID Context)
+{
+    UNUSED(Context);
+    Sleep(MILLISECONDS(500));
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    HANDLE Handle;
+    PVOID Thread;
+
+    UNUSED(DriverObject);
+    PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, Run, NULL); HERE();
+    ObReferenceObjectByHandle(Handle, THREAD_ALL_ACCESS, *PsThreadType, KernelMode, &Thread, NULL);
+    ZwClose(Handle);
+    JoinThread(Thread);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,32 @@
+/* Initializes an event when the thread that waited for it has ended. */
+#include "join.h"
+
+static KEVENT Event;
+static PVOID Thread;
+
+static VOID NTAPI Run(PVOID Context)
+{
+    LARGE_INTEGER Timeout;
+
+    UNUSED(Context);
+    Timeout.QuadPart = MILLISECONDS(10000);
+    KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, &Timeout);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    KeSetEvent(&Event, IO_NO_INCREMENT, FALSE);
+    JoinThread(Thread);
+    KeInitializeEvent(&Event, NotificationEvent, FALSE); HERE();
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    KeInitializeEvent(&Event, NotificationEvent, FALSE);
+    Thread = StartThread(Run, NULL);
+    Sleep(MILLISECONDS(1));
+    return STATUS_SUCCESS;
+}

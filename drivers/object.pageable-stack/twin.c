@@ -1,0 +1,18 @@
+/* Waits in kernel mode for an event on its stack. */
+#include "join.h"
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    KEVENT Event;
+
+    UNUSED(DriverObject);
+    KeInitializeEvent(&Event, NotificationEvent, TRUE);
+    KeWaitForSingleObject(&Event, UserRequest, KernelMode, FALSE, NULL); HERE();
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

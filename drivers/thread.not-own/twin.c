@@ -1,0 +1,24 @@
+/* Ends a thread of its own. */
+#include "join.h"
+
+static PVOID Thread;
+
+static VOID NTAPI Run(PVOID Context)
+{
+    UNUSED(Context);
+    PsTerminateSystemThread(STATUS_SUCCESS); HERE();
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    JoinThread(Thread);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    Thread = StartThread(Run, NULL);
+    return STATUS_SUCCESS;
+}
