@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use support::{
     NOBODY, Run, assert_stack, caller_of_nobody, command, crime, driver, finding, finish, folder, ntpool,
-    own, run_driver, run_json, text, twin,
+    own, race, run_driver, run_json, text, twin,
 };
 
 /// What the standard error says when the sample is run for want of a driver.
@@ -49,6 +49,10 @@ fn help_lists_every_command_and_every_option() {
             &[
                 "[DRIVER.sys]",
                 "--seed",
+                "--processors",
+                "--schedule ",
+                "--schedules",
+                "--free-running",
                 "--memory",
                 "--timeout",
                 "--debug-output",
@@ -97,6 +101,13 @@ fn a_command_line_that_can_not_be_used_is_refused_with_what_is_wrong_about_it() 
         (&["run", "--memory", "16777215"], "a machine has at least 16M of memory"),
         (&["run", "--memory", "33G"], "a machine has at most 32G of memory"),
         (&["run", "--memory", "18446744073709551615G"], "is no size"),
+        (&["run", "--processors", "0"], "0 is not in 1..=64"),
+        (&["run", "--processors", "65"], "65 is not in 1..=64"),
+        (&["run", "--schedule", "chance"], "\"chance\" is no schedule; write random, pct"),
+        (&["run", "--schedule", "at:5=0.1,4=0.1"], "\"at:5=0.1,4=0.1\" is no schedule"),
+        (&["run", "--schedules", "0"], "invalid value '0' for '--schedules <NUMBER>'"),
+        (&["run", "--free-running", "--schedule", "pct"], "'--free-running' cannot be used with '--schedule"),
+        (&["run", "--free-running", "--schedules", "3"], "'--free-running' cannot be used with '--schedules"),
         (&["run", "--timeout", "0"], "0 is not in 1..=86400"),
         (&["run", "--timeout", "86401"], "86401 is not in 1..=86400"),
         (&["run", "--timeout", "soon"], "invalid value 'soon' for '--timeout <SECONDS>'"),
@@ -419,4 +430,44 @@ fn the_seed_changes_what_uninitialized_memory_holds() {
         seen.insert(rubbish.to_owned());
     }
     assert!(seen.len() > 6, "12 seeds make {seen:?}");
+}
+
+#[test]
+fn a_search_over_schedules_finds_a_race_and_names_the_switches_that_bring_it_about() {
+    let dir = folder();
+    let path = race("check-then-act", dir.path());
+    let plain = ntpool(["run", text(&path), "--schedule", "at:"]);
+    assert_eq!(plain.status, 0, "without a switch nothing is wrong: {}", plain.stdout);
+    let found = ntpool(["run", text(&path), "--schedules", "1000"]);
+    assert_eq!(found.status, 1, "{}", found.stdout);
+    assert!(found.stdout.contains("pool.double-free: "), "{}", found.stdout);
+    assert!(found.stdout.contains("note: found under schedule "), "{}", found.stdout);
+    assert!(found.stdout.contains(" of them bring it about"), "{}", found.stdout);
+    let again = ntpool(["run", text(&path), "--schedules", "1000"]);
+    assert_eq!(found.stdout, again.stdout, "a search repeats itself too");
+    // The twin is searched in vain, and that is told.
+    let twin = race("check-then-act-twin", dir.path());
+    let clean = ntpool(["run", text(&twin), "--schedules", "20"]);
+    assert_eq!(clean.status, 0, "{}", clean.stdout);
+    assert!(
+        clean.stdout.contains("note: 20 schedules showed nothing that this one does not"),
+        "{}",
+        clean.stdout
+    );
+}
+
+#[test]
+fn every_kind_of_schedule_and_any_number_of_processors_runs_a_clean_driver_clean() {
+    let dir = folder();
+    let path = race("mutex-order-twin", dir.path());
+    for schedule in ["random", "pct", "pct:5:50", "round-robin", "round-robin:1", "at:"] {
+        for processors in ["1", "2", "64"] {
+            let run = ntpool(["run", text(&path), "--schedule", schedule, "--processors", processors]);
+            assert_eq!(run.status, 0, "{schedule} on {processors}: {}", run.stdout);
+        }
+    }
+    for _ in 0..10 {
+        let run = ntpool(["run", text(&path), "--free-running", "--processors", "4"]);
+        assert_eq!(run.status, 0, "free: {}", run.stdout);
+    }
 }

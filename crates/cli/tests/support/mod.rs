@@ -89,6 +89,13 @@ pub fn twin(name: &str, into: &Path) -> PathBuf {
     build(&driver(name).twin().expect("the driver has a twin"), into)
 }
 
+/// Builds a driver with a race, or its twin.
+pub fn race(name: &str, into: &Path) -> PathBuf {
+    let dir = ntpool_drivers::folder().join("races");
+    let files = vec![format!("{name}.c"), "../support/cookie.c".to_owned()];
+    build(&Source { name: name.to_owned(), dir, files }, into)
+}
+
 /// Builds a driver of these tests' own: `tests/drivers/NAME.c`.
 pub fn own(name: &str, into: &Path) -> PathBuf {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drivers").join(format!("{name}.c"));
