@@ -6,6 +6,7 @@ use crate::findings::Told;
 use crate::freed::FreedBlocks;
 use crate::level::PagedTouches;
 use crate::loaded_image::LoadedImage;
+use crate::locks::Locks;
 use crate::lookasides::Lookasides;
 use crate::memory;
 use crate::order::Order;
@@ -49,6 +50,7 @@ pub struct Session {
     /// How many boundaries there had been at the host clock's last tick.
     pub(crate) steps_at_tick: Cell<u64>,
     pub(crate) spin_locks: SpinLocks,
+    pub(crate) locks: Locks,
     pub(crate) devices: RefCell<Devices>,
     pub(crate) registry: RefCell<Registry>,
     pub(crate) processes: Processes,

@@ -6,18 +6,28 @@
 //!
 //! Routines have their NT names here, and nowhere else above the ABI.
 
+mod callback;
+mod cancel_queue;
 mod dbg;
 mod ex;
+mod fast_mutex;
 mod fsrtl;
+mod interlocked;
 mod io;
 mod ke;
 mod lookaside;
 mod mm;
 mod ps;
+mod push_lock;
+mod reader_writer;
 mod registry;
+mod remove_lock;
+mod resource;
 mod rtl;
+mod rundown;
 mod secure_pool;
 mod slist;
+mod spin_lock;
 mod strings;
 mod table;
 
