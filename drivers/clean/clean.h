@@ -14,4 +14,5 @@ VOID CheckPool(VOID);
 VOID CheckStrings(VOID);
 VOID CheckMemory(VOID);
 VOID CheckLevels(VOID);
+VOID CheckLocks(VOID);
 VOID CheckSystem(VOID);

@@ -115,6 +115,7 @@ NTSTATUS NTAPI INIT_CODE DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRIN
     CheckStrings();
     CheckMemory();
     CheckLevels();
+    CheckLocks();
     CheckSystem();
     Status = CreateDevice(DriverObject);
     if (NT_SUCCESS(Status) && Failures != 0) {

@@ -26,7 +26,7 @@ static VOID CheckRaised(VOID)
     Check(ReadCr8() == PASSIVE_LEVEL, "the level at last");
 }
 
-static VOID CheckLocks(VOID)
+static VOID CheckNested(VOID)
 {
     KSPIN_LOCK Outer;
     KSPIN_LOCK Inner;
@@ -46,5 +46,5 @@ static VOID CheckLocks(VOID)
 VOID CheckLevels(VOID)
 {
     CheckRaised();
-    CheckLocks();
+    CheckNested();
 }

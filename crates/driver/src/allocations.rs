@@ -112,6 +112,7 @@ impl Session {
                 self.report_about(call, &violation, &message, &block, self.allocated_at(address));
             }
             self.check_slack(call, &block);
+            self.locks_in_freed(call, &block);
             compared = self.tag_to_compare(call, tag, &block);
         }
         match self.pool.free(Claim { address, tag: compared }) {

@@ -107,6 +107,7 @@ impl Session {
             violation,
             message: format!("the device object at {object} was freed as pool before it was deleted"),
         })?;
+        self.locks_in_freed(call, &freed);
         if let Some(Made { stack, .. }) = made {
             // While it lived it was no block of the driver's; what comes after is a use after free like any other.
             let Block { address, size, kind, tag } = freed;

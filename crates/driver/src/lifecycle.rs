@@ -6,6 +6,7 @@ use crate::findings::Draft;
 use crate::freed::FreedBlocks;
 use crate::level::PagedTouches;
 use crate::loaded_image::LoadedImage;
+use crate::locks::Locks;
 use crate::lookasides::Lookasides;
 use crate::loops::Loops;
 use crate::memory;
@@ -116,6 +117,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         ended: Cell::new(false),
         loops: Loops::default(),
         spin_locks: SpinLocks::default(),
+        locks: Locks::default(),
         devices: RefCell::new(Devices::default()),
         registry: RefCell::new(registry),
         processes: Processes::new(Process::new(PROCESS_OBJECT, SYSTEM_PROCESS_ID, quota)),
@@ -345,15 +347,7 @@ impl Session {
             self.report_afterwards(Rule::IrqlNotRestored, &message, Vec::new());
             self.set_irql(Irql::PASSIVE);
         }
-        for lock in self.spin_locks.release_all() {
-            let message = format!("{routine} returned with the spin lock at {lock} held");
-            self.report_afterwards(Rule::SpinLockLeft, &message, Vec::new());
-            // The lock is dropped, so the driver may acquire it again; its memory may be gone by now, or be freed pool,
-            // which only the driver would be told to have written.
-            if self.freed_block_at(lock).is_none() {
-                let _ = memory::write(lock, 0_u64);
-            }
-        }
+        self.settle_locks(routine, self.thread());
     }
 
     /// Takes the image away and reports the lists, blocks, devices and links that are still there.
@@ -361,6 +355,7 @@ impl Session {
         self.set_phase(Phase::AfterUnload);
         self.report_lookasides_left();
         self.report_threads_left();
+        self.report_locks_left();
         self.image.unload(&self.physical)?;
         // Whatever the driver left running now meets code that is gone.
         if !self.leave_alone(REST_AFTER_UNLOAD) {

@@ -294,10 +294,14 @@ impl Session {
         let stack = self.strands.work_stack(self, number.0).map_err(Stop::from)?;
         let phase = if work.irql() > Irql::DISPATCH { Phase::Interrupt } else { Phase::Dpc };
         let before = strand.phase.replace(phase);
+        let held = self.spin_locks.held_by(number);
         self.dispatcher().begin_work(work, routine);
         self.level_changed();
         let exit = strand.fiber.call_on(self, stack, routine, arguments);
         let value = self.outcome_of(exit);
+        if value.is_some() {
+            self.settle_spin_locks("a routine that had interrupted a thread", &held);
+        }
         let crimes = self.dispatcher().end_work();
         if value.is_some() {
             self.work_ended(&crimes);

@@ -6,6 +6,7 @@ use crate::findings::Told;
 use crate::freed::FreedBlocks;
 use crate::level::PagedTouches;
 use crate::loaded_image::LoadedImage;
+use crate::locks::Locks;
 use crate::lookasides::Lookasides;
 use crate::loops::Loops;
 use crate::memory;
@@ -51,6 +52,7 @@ pub struct Session {
     pub(crate) ended: Cell<bool>,
     pub(crate) loops: Loops,
     pub(crate) spin_locks: SpinLocks,
+    pub(crate) locks: Locks,
     pub(crate) devices: RefCell<Devices>,
     pub(crate) registry: RefCell<Registry>,
     pub(crate) processes: Processes,

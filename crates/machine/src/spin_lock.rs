@@ -1,33 +1,49 @@
-//! Spin locks: who holds which.
+//! Spin locks: who holds which, and how each is used.
+//!
+//! An ordinary lock goes to whoever asks first when it is free. A queued one goes to the processors in the order in which
+//! they came, and is held by way of a handle. One lock is used in one of the two ways, never in both (MACH-172).
 
 use crate::DispatchLevel;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::cell::RefCell;
-use ntpool_types::{BugCheck, BugCheckCode, ProcessorNumber, Rule, Violation, VirtualAddress};
+use ntpool_types::{BugCheck, BugCheckCode, Bytes, ProcessorNumber, Rule, Violation, VirtualAddress};
+
+/// How a spin lock is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpinUse {
+    /// By its address alone.
+    Ordinary,
+    /// By way of a handle, in turn.
+    Queued,
+}
 
 /// The spin locks that are held, by the address of the driver's lock.
-///
-/// With one processor a lock is free or held by its only possible waiter.
 #[derive(Debug, Default)]
 pub struct SpinLocks {
     held: RefCell<BTreeMap<VirtualAddress, Holder>>,
+    uses: RefCell<BTreeMap<VirtualAddress, SpinUse>>,
+    /// The processors that wait in line, those that have a queue.
+    queues: RefCell<BTreeMap<VirtualAddress, VecDeque<ProcessorNumber>>>,
+    /// The locks whose mixed use was told of.
+    mixed: RefCell<BTreeSet<VirtualAddress>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Holder {
     processor: ProcessorNumber,
     protected: bool,
+    /// How many locks were held when it was taken.
+    depth: usize,
 }
 
 impl SpinLocks {
     /// Takes the lock for the processor that the witness holds.
     ///
     /// # Errors
-    /// [`Rule::SpinLockRecursive`] with bug check 0xF, which has no parameters, when the processor holds it already
-    /// (MACH-171).
+    /// [`Rule::SpinLockRecursive`] with bug check 0xF, which has no parameters, when it is held already (MACH-171).
     pub fn acquire(&self, lock: VirtualAddress, level: DispatchLevel<'_>) -> Result<(), Violation> {
-        self.take(lock, Holder { processor: level.processor(), protected: true })
+        self.take(lock, level.processor(), true)
     }
 
     /// Takes the lock for a processor that is not held at DISPATCH_LEVEL, which is its driver's mistake; the release that
@@ -40,10 +56,15 @@ impl SpinLocks {
         lock: VirtualAddress,
         processor: ProcessorNumber,
     ) -> Result<(), Violation> {
-        self.take(lock, Holder { processor, protected: false })
+        self.take(lock, processor, false)
     }
 
-    fn take(&self, lock: VirtualAddress, holder: Holder) -> Result<(), Violation> {
+    fn take(
+        &self,
+        lock: VirtualAddress,
+        processor: ProcessorNumber,
+        protected: bool,
+    ) -> Result<(), Violation> {
         let mut held = self.held.borrow_mut();
         if held.contains_key(&lock) {
             return Err(Violation {
@@ -52,7 +73,11 @@ impl SpinLocks {
                 subject: lock,
             });
         }
-        held.insert(lock, holder);
+        let depth = held.values().map(|holder| holder.depth + 1).max().unwrap_or(0);
+        held.insert(lock, Holder { processor, protected, depth });
+        if let Some(queue) = self.queues.borrow_mut().get_mut(&lock) {
+            queue.retain(|&waiter| waiter != processor);
+        }
         Ok(())
     }
 
@@ -62,20 +87,58 @@ impl SpinLocks {
         self.held.borrow().get(&lock).map(|holder| holder.processor)
     }
 
+    /// The locks that a processor holds, the first taken first.
+    #[must_use]
+    pub fn held_by(&self, processor: ProcessorNumber) -> Vec<VirtualAddress> {
+        let held = self.held.borrow();
+        let mut locks: Vec<(usize, VirtualAddress)> = held
+            .iter()
+            .filter(|(_, holder)| holder.processor == processor)
+            .map(|(&lock, holder)| (holder.depth, lock))
+            .collect();
+        locks.sort_unstable();
+        locks.into_iter().map(|(_, lock)| lock).collect()
+    }
+
+    /// Whether it is the processor's turn to take a queued lock that is free; if not, it stands in line from now on.
+    pub fn stand_in_line(&self, lock: VirtualAddress, processor: ProcessorNumber) -> bool {
+        let mut queues = self.queues.borrow_mut();
+        let queue = queues.entry(lock).or_default();
+        if !queue.contains(&processor) {
+            queue.push_back(processor);
+        }
+        queue.front() == Some(&processor) && self.holder(lock).is_none()
+    }
+
+    /// Takes note of how a lock is used; whether it has been used in the other way as well, the first time that it is.
+    pub fn note_use(&self, lock: VirtualAddress, used: SpinUse) -> bool {
+        let first = *self.uses.borrow_mut().entry(lock).or_insert(used);
+        first != used && self.mixed.borrow_mut().insert(lock)
+    }
+
     /// Forgets the lock: its memory is a new lock now.
     pub fn initialize(&self, lock: VirtualAddress) {
         self.held.borrow_mut().remove(&lock);
+        self.uses.borrow_mut().remove(&lock);
+        self.queues.borrow_mut().remove(&lock);
+        self.mixed.borrow_mut().remove(&lock);
     }
 
-    /// Lets the lock go; whether it had been taken at DISPATCH_LEVEL, as it should.
+    /// Lets the lock go for a processor; whether it had been taken at DISPATCH_LEVEL, as it should.
+    ///
+    /// A lock that was taken lower may be let go by any processor, since its thread may have moved.
     ///
     /// # Errors
-    /// [`Rule::SpinLockNotOwned`] with bug check 0x10 when nobody holds it; our choice, since the reference names no
-    /// stop for it.
-    pub fn release(&self, lock: VirtualAddress) -> Result<bool, Violation> {
-        match self.held.borrow_mut().remove(&lock) {
-            Some(holder) => Ok(holder.protected),
-            None => Err(Violation {
+    /// [`Rule::SpinLockNotOwned`] with bug check 0x10 when the processor does not hold it; our choice, since the reference
+    /// names no stop for it.
+    pub fn release(&self, lock: VirtualAddress, processor: ProcessorNumber) -> Result<bool, Violation> {
+        let mut held = self.held.borrow_mut();
+        match held.get(&lock) {
+            Some(&holder) if holder.processor == processor || !holder.protected => {
+                held.remove(&lock);
+                Ok(holder.protected)
+            }
+            _ => Err(Violation {
                 rule: Rule::SpinLockNotOwned,
                 bug_check: BugCheck::new(BugCheckCode::SPIN_LOCK_NOT_OWNED, [lock.0, 0, 0, 0]),
                 subject: lock,
@@ -83,9 +146,16 @@ impl SpinLocks {
         }
     }
 
-    /// Lets every lock go and returns those that were held, in the order of their addresses.
-    pub fn release_all(&self) -> Vec<VirtualAddress> {
-        core::mem::take(&mut *self.held.borrow_mut()).into_keys().collect()
+    /// Memory was freed: forgets the locks in it and returns those that were held.
+    pub fn forget_range(&self, base: VirtualAddress, size: Bytes) -> Vec<VirtualAddress> {
+        let range = base..VirtualAddress(base.0.saturating_add(size.0));
+        if range.is_empty() {
+            return Vec::new();
+        }
+        self.uses.borrow_mut().retain(|lock, _| !range.contains(lock));
+        self.queues.borrow_mut().retain(|lock, _| !range.contains(lock));
+        self.mixed.borrow_mut().retain(|lock| !range.contains(lock));
+        self.held.borrow_mut().extract_if(range, |_, _| true).map(|(lock, _)| lock).collect()
     }
 }
 
@@ -95,35 +165,91 @@ mod tests {
     use crate::Processor;
     use ntpool_types::Irql;
 
+    const LOCK: VirtualAddress = VirtualAddress(0x2000_0000_1000);
+    const FIRST: ProcessorNumber = ProcessorNumber(0);
+    const SECOND: ProcessorNumber = ProcessorNumber(1);
+    const THIRD: ProcessorNumber = ProcessorNumber(2);
+
     #[test]
     fn mach_171_taking_a_lock_twice_is_bug_check_0xf_without_parameters() {
         let (processor, locks) = (Processor::default(), SpinLocks::default());
         processor.set_irql(Irql::DISPATCH);
         let level = processor.dispatch_level().unwrap();
-        let lock = VirtualAddress(0x2000_0000_1000);
-        locks.acquire(lock, level).unwrap();
-        let violation = locks.acquire(lock, level).unwrap_err();
+        locks.acquire(LOCK, level).unwrap();
+        let violation = locks.acquire(LOCK, level).unwrap_err();
         assert_eq!(violation.bug_check, BugCheck::new(BugCheckCode(0xF), [0; 4]));
-        locks.release(lock).unwrap();
-        locks.acquire(lock, level).unwrap();
+        locks.release(LOCK, FIRST).unwrap();
+        locks.acquire(LOCK, level).unwrap();
     }
 
     #[test]
     fn a_lock_that_was_taken_too_low_is_released_once_and_told_apart() {
         let locks = SpinLocks::default();
-        let (lock, processor) = (VirtualAddress(0x10), ProcessorNumber(0));
-        locks.acquire_unprotected(lock, processor).unwrap();
-        assert_eq!(locks.holder(lock), Some(processor));
-        assert_eq!(locks.acquire_unprotected(lock, processor).unwrap_err().rule, Rule::SpinLockRecursive);
-        assert_eq!(locks.release(lock), Ok(false));
-        locks.acquire_unprotected(lock, processor).unwrap();
-        locks.initialize(lock);
-        assert_eq!(locks.holder(lock), None, "its memory is a new lock");
+        locks.acquire_unprotected(LOCK, FIRST).unwrap();
+        assert_eq!(locks.holder(LOCK), Some(FIRST));
+        assert_eq!(locks.acquire_unprotected(LOCK, FIRST).unwrap_err().rule, Rule::SpinLockRecursive);
+        assert_eq!(locks.release(LOCK, SECOND), Ok(false), "its thread may have moved");
+        locks.acquire_unprotected(LOCK, FIRST).unwrap();
+        locks.initialize(LOCK);
+        assert_eq!(locks.holder(LOCK), None, "its memory is a new lock");
     }
 
     #[test]
-    fn a_lock_that_nobody_holds_cannot_be_released() {
+    fn only_the_processor_that_holds_a_lock_releases_it() {
+        let (processor, locks) = (Processor::new(SECOND), SpinLocks::default());
+        assert_eq!(locks.release(LOCK, FIRST).unwrap_err().rule, Rule::SpinLockNotOwned);
+        processor.set_irql(Irql::DISPATCH);
+        locks.acquire(LOCK, processor.dispatch_level().unwrap()).unwrap();
+        let violation = locks.release(LOCK, FIRST).unwrap_err();
+        assert_eq!(violation.bug_check.parameters[0], LOCK.0);
+        assert_eq!(locks.release(LOCK, SECOND), Ok(true));
+    }
+
+    #[test]
+    fn the_locks_of_a_processor_are_in_the_order_in_which_it_took_them() {
         let locks = SpinLocks::default();
-        assert_eq!(locks.release(VirtualAddress(0x10)).unwrap_err().rule, Rule::SpinLockNotOwned);
+        let [low, high] = [VirtualAddress(0x10), VirtualAddress(0x20)];
+        locks.acquire_unprotected(high, FIRST).unwrap();
+        locks.acquire_unprotected(LOCK, SECOND).unwrap();
+        locks.acquire_unprotected(low, FIRST).unwrap();
+        assert_eq!(locks.held_by(FIRST), [high, low]);
+        assert_eq!(locks.held_by(SECOND), [LOCK]);
+    }
+
+    #[test]
+    fn a_queued_lock_goes_to_the_processors_in_the_order_in_which_they_came() {
+        let locks = SpinLocks::default();
+        assert!(locks.stand_in_line(LOCK, FIRST));
+        locks.acquire_unprotected(LOCK, FIRST).unwrap();
+        assert!(!locks.stand_in_line(LOCK, THIRD));
+        assert!(!locks.stand_in_line(LOCK, SECOND));
+        locks.release(LOCK, FIRST).unwrap();
+        assert!(!locks.stand_in_line(LOCK, SECOND), "the other one was here before");
+        assert!(locks.stand_in_line(LOCK, THIRD));
+        locks.acquire_unprotected(LOCK, THIRD).unwrap();
+        locks.release(LOCK, THIRD).unwrap();
+        assert!(locks.stand_in_line(LOCK, SECOND));
+    }
+
+    #[test]
+    fn mach_172_a_lock_that_is_used_in_both_ways_is_noticed_once() {
+        let locks = SpinLocks::default();
+        assert!(!locks.note_use(LOCK, SpinUse::Queued));
+        assert!(!locks.note_use(LOCK, SpinUse::Queued));
+        assert!(locks.note_use(LOCK, SpinUse::Ordinary));
+        assert!(!locks.note_use(LOCK, SpinUse::Ordinary), "once is enough");
+        locks.initialize(LOCK);
+        assert!(!locks.note_use(LOCK, SpinUse::Ordinary), "a new lock may be used in another way");
+    }
+
+    #[test]
+    fn a_held_lock_in_freed_memory_is_forgotten_and_told() {
+        let locks = SpinLocks::default();
+        locks.acquire_unprotected(LOCK, FIRST).unwrap();
+        locks.note_use(LOCK, SpinUse::Queued);
+        assert_eq!(locks.forget_range(VirtualAddress(LOCK.0 + 1), Bytes(0x10)), []);
+        assert_eq!(locks.forget_range(LOCK, Bytes::ZERO), []);
+        assert_eq!(locks.forget_range(VirtualAddress(LOCK.0 - 8), Bytes(0x10)), [LOCK]);
+        assert!(!locks.note_use(LOCK, SpinUse::Ordinary), "it is another lock now");
     }
 }

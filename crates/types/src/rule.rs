@@ -216,6 +216,51 @@ rules! {
     SpinLockLeft, "lock.spin-left", Soft,
         "a spin lock was still held on return",
         "DriverEntry or the unload routine returned with a spin lock held; the lock is dropped and the run goes on.";
+    SpinLockMixed, "lock.spin-mixed", Soft,
+        "a spin lock was used as an ordinary and as a queued one",
+        "A spin lock is acquired either by its address alone or by way of queue handles. The two ways do not know of each other, and both acquire it at once.";
+    LockOrder, "lock.order", Soft,
+        "spin locks were acquired in both orders",
+        "Each of two pieces of code holds a lock that the other one waits for as soon as they run at the same time. Give locks one order and acquire them in it everywhere. The run goes on.";
+    LockRecursive, "lock.recursive", Hard,
+        "a lock was acquired by who has it already",
+        "The lock is not recursive: the thread, or the processor, would wait for itself for ever.";
+    LockNotOwned, "lock.not-owned", Hard,
+        "a lock was released by somebody who does not have it",
+        "It was released twice, by another thread, in another way than it was acquired, or never acquired at all.";
+    LockApcsEnabled, "lock.apcs-enabled", Soft,
+        "a lock was used with asynchronous procedure calls enabled",
+        "One of them can suspend the thread while it has the lock, and everybody else waits. Enter a critical region before the lock is acquired and leave it when it is released; the run goes on.";
+    LockInFreedPool, "lock.in-freed-pool", Soft,
+        "pool was freed that holds a lock that is held",
+        "Whoever has the lock releases memory of somebody else's. The block is freed all the same and the lock is forgotten.";
+    LockLeft, "lock.left", Soft,
+        "a thread ended or a routine returned with a lock held",
+        "Whoever waits for the lock waits for ever. The lock is released and the run goes on.";
+    ResourceInUse, "resource.in-use", Soft,
+        "a resource was deleted or initialized while it was in use",
+        "Release a resource before it is deleted, and delete it before its memory is initialized again: the system keeps a list of all resources. The call is carried out and the run goes on.";
+    ResourceInFreedPool, "resource.in-freed-pool", Soft,
+        "pool was freed that holds a live resource",
+        "The system keeps a list of all resources, which leads through the freed memory now. Delete a resource before its memory is freed; the run goes on.";
+    ResourceLeft, "resource.left", Soft,
+        "a resource was left behind",
+        "The driver was unloaded, or its DriverEntry failed, and the resource was not deleted: the system's list of resources leads through memory that is gone.";
+    ResourcePagedStorage, "resource.paged-storage", Soft,
+        "a resource was initialized in paged pool",
+        "The system looks at resources at DISPATCH_LEVEL, where paged memory may be out. The run goes on.";
+    ResourceOwnerPointer, "resource.owner-pointer", Soft,
+        "the owner of a resource was set to a pointer without its marks",
+        "The two lowest bits of an owner's pointer are set, so that it is not taken for a thread. The call is carried out as if they were.";
+    RundownInUse, "rundown.in-use", Soft,
+        "rundown protection was made anew before its run-down was over",
+        "Initialize it once, run it down and wait for that before it is used again. The call is carried out and the run goes on.";
+    RemoveLockTag, "lock.remove-tag", Soft,
+        "a remove lock was released under a tag that nobody holds it under",
+        "With checks each release names the tag of its acquisition. The lock is released all the same and the run goes on.";
+    CallbackLeft, "callback.left", Soft,
+        "a callback routine was left registered",
+        "The driver is gone and its routine is still registered: the next notification would run unmapped code.";
     WaitIrql, "wait.irql", Hard,
         "a wait where no thread can be suspended",
         "A routine waited above APC_LEVEL or in a deferred procedure call, with another time limit than none at all. Windows would switch threads where it must not.";

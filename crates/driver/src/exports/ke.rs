@@ -1,4 +1,4 @@
-//! The kernel's routines: IRQL, spin locks, bug checks.
+//! The kernel's routines: IRQL, bug checks.
 
 #![expect(non_snake_case, reason = "routines have their NT names")]
 
@@ -6,11 +6,10 @@ use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
-use ntpool_machine::dispatcher::SpinReason;
-use ntpool_types::{BugCheck, BugCheckCode, Irql, Rule, VirtualAddress};
+use ntpool_types::{BugCheck, BugCheckCode, Irql};
 
 /// The level that an argument names; its upper bits are rubbish, and levels above 15 do not exist.
-fn level(call: &Call<'_>, place: usize) -> Result<Irql, Stop> {
+pub(super) fn level(call: &Call<'_>, place: usize) -> Result<Irql, Stop> {
     let number = call.u8(place)?;
     Ok(Irql::new(number).unwrap_or(Irql::HIGH))
 }
@@ -19,7 +18,7 @@ pub(super) fn KeGetCurrentIrql(session: &Session, _: &Call<'_>) -> Answer {
     Ok(u64::from(session.irql().level()))
 }
 
-fn raise(session: &Session, to: Irql) -> Answer {
+pub(super) fn raise(session: &Session, to: Irql) -> Answer {
     let from = session.irql();
     let former = session.raise_irql(to).map_err(|violation| Stop::Crime {
         violation,
@@ -28,7 +27,7 @@ fn raise(session: &Session, to: Irql) -> Answer {
     Ok(u64::from(former.level()))
 }
 
-fn lower(session: &Session, to: Irql) -> Answer {
+pub(super) fn lower(session: &Session, to: Irql) -> Answer {
     let from = session.irql();
     session.lower_irql(to).map_err(|violation| Stop::Crime {
         violation,
@@ -59,107 +58,6 @@ pub(super) fn KfLowerIrql(session: &Session, call: &Call<'_>) -> Answer {
 
 pub(super) fn KeRaiseIrqlToDpcLevel(session: &Session, _: &Call<'_>) -> Answer {
     raise(session, Irql::DISPATCH)
-}
-
-// ── Spin locks. The lock's word is 0 when free and 1 when held. ──────────────────────────────────────────────────
-
-pub(super) fn KeInitializeSpinLock(session: &Session, call: &Call<'_>) -> Answer {
-    let lock = call.address(0)?;
-    session.spin_locks.initialize(lock);
-    memory::write(lock, 0_u64)?;
-    Ok(0)
-}
-
-fn acquire(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(), Stop> {
-    let word: u64 = memory::read(lock)?;
-    if word != 0 && session.spin_locks.holder(lock).is_none() {
-        return Err(Stop::Misuse {
-            rule: Rule::SpinLockBadWord,
-            message: format!("the spin lock at {lock} holds {word:#x} and nobody has acquired it"),
-        });
-    }
-    // Another processor lets it go before anything else is decided.
-    let me = session.processor_number();
-    while let Some(holder) = session.spin_locks.holder(lock).filter(|&holder| holder != me) {
-        session.dispatcher().spin_on(lock, SpinReason::SpinLock, Some(holder));
-        session.block()?;
-    }
-    let acquired = match session.irql() >= Irql::DISPATCH {
-        true => session.acquire_protected(lock),
-        false => {
-            let message = format!(
-                "the spin lock at {lock} was acquired at {} by a routine that must be called at DISPATCH_LEVEL",
-                session.irql()
-            );
-            session.report_rule(call, Rule::IrqlTooLow, &message);
-            session.spin_locks.acquire_unprotected(lock, session.processor_number())
-        }
-    };
-    acquired.map_err(|violation| Stop::Crime {
-        violation,
-        message: format!("the spin lock at {lock} was acquired by the processor that holds it"),
-    })?;
-    memory::write(lock, 1_u64)?;
-    Ok(())
-}
-
-fn release(session: &Session, call: &Call<'_>, lock: VirtualAddress) -> Result<(), Stop> {
-    let irql = session.irql();
-    let protected = session.spin_locks.release(lock).map_err(|violation| Stop::Crime {
-        violation,
-        message: format!("the spin lock at {lock} was released and nobody held it"),
-    })?;
-    // A lock that was acquired too low has been told of already.
-    if irql < Irql::DISPATCH && protected {
-        let message =
-            format!("the spin lock at {lock} was released at {irql}, below the level it is held at");
-        session.report_rule(call, Rule::IrqlTooLow, &message);
-    }
-    memory::write(lock, 0_u64)?;
-    session.dispatcher().spin_released(lock);
-    Ok(())
-}
-
-pub(super) fn KeAcquireSpinLockRaiseToDpc(session: &Session, call: &Call<'_>) -> Answer {
-    let former = raise(session, Irql::DISPATCH)?;
-    acquire(session, call, call.address(0)?)?;
-    Ok(former)
-}
-
-pub(super) fn KeAcquireSpinLock(session: &Session, call: &Call<'_>) -> Answer {
-    let former = KeAcquireSpinLockRaiseToDpc(session, call)?;
-    memory::write(call.address(1)?, former as u8)?;
-    Ok(0)
-}
-
-pub(super) fn KeReleaseSpinLock(session: &Session, call: &Call<'_>) -> Answer {
-    release(session, call, call.address(0)?)?;
-    lower(session, level(call, 1)?)
-}
-
-pub(super) fn KeAcquireSpinLockAtDpcLevel(session: &Session, call: &Call<'_>) -> Answer {
-    acquire(session, call, call.address(0)?)?;
-    Ok(0)
-}
-
-pub(super) fn KeReleaseSpinLockFromDpcLevel(session: &Session, call: &Call<'_>) -> Answer {
-    release(session, call, call.address(0)?)?;
-    Ok(0)
-}
-
-pub(super) fn KeTestSpinLock(_: &Session, call: &Call<'_>) -> Answer {
-    let word: u64 = memory::read(call.address(0)?)?;
-    Ok(u64::from(word == 0))
-}
-
-pub(super) fn KeTryToAcquireSpinLockAtDpcLevel(session: &Session, call: &Call<'_>) -> Answer {
-    let lock = call.address(0)?;
-    let word: u64 = memory::read(lock)?;
-    if word != 0 {
-        return Ok(0);
-    }
-    acquire(session, call, lock)?;
-    Ok(1)
 }
 
 // ── Bug checks ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,11 +6,15 @@
 //!
 //! Routines have their NT names here, and nowhere else above the ABI.
 
+mod callback;
+mod cancel_queue;
 mod data;
 mod dbg;
 mod event;
 mod ex;
+mod fast_mutex;
 mod fsrtl;
+mod interlocked;
 mod io;
 mod ke;
 mod lookaside;
@@ -18,13 +22,19 @@ mod mm;
 mod mutex;
 mod object;
 mod ps;
+mod push_lock;
+mod reader_writer;
 mod region;
 mod registry;
+mod remove_lock;
+mod resource;
 mod rtl;
+mod rundown;
 mod secure_pool;
 mod seh;
 mod semaphore;
 mod slist;
+mod spin_lock;
 mod strings;
 mod table;
 mod thread;

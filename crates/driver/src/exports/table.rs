@@ -1,8 +1,9 @@
 //! The table of exports.
 
 use super::{
-    data, dbg, event, ex, fsrtl, io, ke, lookaside, mm, mutex, object, ps, region, registry, rtl,
-    secure_pool, seh, semaphore, slist, thread, wait,
+    callback, cancel_queue, data, dbg, event, ex, fast_mutex, fsrtl, interlocked, io, ke, lookaside, mm,
+    mutex, object, ps, push_lock, reader_writer, region, registry, remove_lock, resource, rtl, rundown,
+    secure_pool, seh, semaphore, slist, spin_lock, thread, wait,
 };
 use crate::call::Call;
 use crate::session::Session;
@@ -182,16 +183,135 @@ exports! {
         KeLowerIrql: HIGH ceiling sure;
         KfLowerIrql: HIGH ceiling sure;
         KeRaiseIrqlToDpcLevel: DISPATCH ceiling sure;
+        KeBugCheck: HIGH ceiling sure;
+        KeBugCheckEx: HIGH ceiling sure;
+    }
+    spin_lock in NTOSKRNL {
         KeInitializeSpinLock: HIGH ceiling sure;
         KeAcquireSpinLock: DISPATCH ceiling sure;
         KeAcquireSpinLockRaiseToDpc: DISPATCH ceiling sure;
         KeReleaseSpinLock: DISPATCH ceiling sure;
         KeAcquireSpinLockAtDpcLevel: HIGH ceiling sure;
         KeReleaseSpinLockFromDpcLevel: HIGH ceiling sure;
+        KeAcquireSpinLockForDpc: DISPATCH ceiling sure;
+        KeReleaseSpinLockForDpc: DISPATCH ceiling sure;
         KeTryToAcquireSpinLockAtDpcLevel: HIGH ceiling sure;
         KeTestSpinLock: HIGH ceiling sure;
-        KeBugCheck: HIGH ceiling sure;
-        KeBugCheckEx: HIGH ceiling sure;
+        KeAcquireInStackQueuedSpinLock: DISPATCH ceiling sure;
+        KeReleaseInStackQueuedSpinLock: DISPATCH ceiling sure;
+        KeAcquireInStackQueuedSpinLockAtDpcLevel: HIGH ceiling sure;
+        KeReleaseInStackQueuedSpinLockFromDpcLevel: HIGH ceiling sure;
+        KeAcquireInStackQueuedSpinLockForDpc: DISPATCH ceiling sure;
+        KeReleaseInStackQueuedSpinLockForDpc: DISPATCH ceiling sure;
+    }
+    reader_writer in NTOSKRNL {
+        ExAcquireSpinLockExclusive: DISPATCH ceiling sure;
+        ExAcquireSpinLockShared: DISPATCH ceiling sure;
+        ExAcquireSpinLockExclusiveAtDpcLevel: HIGH ceiling sure;
+        ExAcquireSpinLockSharedAtDpcLevel: HIGH ceiling sure;
+        ExReleaseSpinLockExclusive: DISPATCH ceiling sure;
+        ExReleaseSpinLockShared: DISPATCH ceiling sure;
+        ExReleaseSpinLockExclusiveFromDpcLevel: HIGH ceiling sure;
+        ExReleaseSpinLockSharedFromDpcLevel: HIGH ceiling sure;
+        ExTryAcquireSpinLockExclusiveAtDpcLevel: HIGH ceiling sure;
+        ExTryAcquireSpinLockSharedAtDpcLevel: HIGH ceiling sure;
+        ExTryConvertSharedSpinLockExclusive: HIGH ceiling sure;
+    }
+    interlocked in NTOSKRNL {
+        ExInterlockedInsertHeadList: HIGH ceiling sure;
+        ExInterlockedInsertTailList: HIGH ceiling sure;
+        ExInterlockedRemoveHeadList: HIGH ceiling sure;
+        ExInterlockedPushEntryList: HIGH ceiling sure;
+        ExInterlockedPopEntryList: HIGH ceiling sure;
+        ExInterlockedAddLargeInteger: HIGH ceiling sure;
+        ExInterlockedAddUlong: HIGH ceiling sure;
+    }
+    fast_mutex in NTOSKRNL {
+        ExAcquireFastMutex: APC ceiling sure;
+        ExTryToAcquireFastMutex: APC ceiling sure;
+        ExReleaseFastMutex: APC ceiling sure;
+        ExAcquireFastMutexUnsafe: APC ceiling sure;
+        ExReleaseFastMutexUnsafe: APC ceiling sure;
+        ExEnterCriticalRegionAndAcquireFastMutexUnsafe: APC ceiling sure;
+        ExReleaseFastMutexUnsafeAndLeaveCriticalRegion: APC ceiling sure;
+        KeInitializeGuardedMutex: APC ceiling sure;
+        KeAcquireGuardedMutex: APC ceiling sure;
+        KeTryToAcquireGuardedMutex: APC ceiling sure;
+        KeReleaseGuardedMutex: APC ceiling sure;
+        KeAcquireGuardedMutexUnsafe: APC ceiling sure;
+        KeReleaseGuardedMutexUnsafe: APC ceiling sure;
+    }
+    resource in NTOSKRNL {
+        ExInitializeResourceLite: DISPATCH ceiling sure "the system's list of resources is not to be seen in the driver's memory, nor is the table of shared owners";
+        ExReinitializeResourceLite: DISPATCH ceiling sure;
+        ExDeleteResourceLite: DISPATCH ceiling sure;
+        ExDisableResourceBoostLite: DISPATCH ceiling sure;
+        ExAcquireResourceExclusiveLite: APC ceiling sure;
+        ExAcquireResourceSharedLite: APC ceiling sure;
+        ExAcquireSharedStarveExclusive: APC ceiling sure;
+        ExAcquireSharedWaitForExclusive: APC ceiling sure;
+        ExTryToAcquireResourceExclusiveLite: APC ceiling sure;
+        ExEnterCriticalRegionAndAcquireResourceExclusive: APC ceiling sure;
+        ExEnterCriticalRegionAndAcquireResourceShared: APC ceiling sure;
+        ExEnterCriticalRegionAndAcquireSharedWaitForExclusive: APC ceiling sure;
+        ExReleaseResourceLite: DISPATCH ceiling sure;
+        ExReleaseResourceForThreadLite: DISPATCH ceiling sure;
+        ExReleaseResourceAndLeaveCriticalRegion: DISPATCH ceiling sure;
+        ExConvertExclusiveToSharedLite: DISPATCH ceiling sure;
+        ExSetResourceOwnerPointer: DISPATCH ceiling sure;
+        ExSetResourceOwnerPointerEx: DISPATCH ceiling sure;
+        ExIsResourceAcquiredExclusiveLite: DISPATCH ceiling sure;
+        ExIsResourceAcquiredSharedLite: DISPATCH ceiling sure;
+        ExGetExclusiveWaiterCount: DISPATCH ceiling sure;
+        ExGetSharedWaiterCount: DISPATCH ceiling sure;
+    }
+    push_lock in NTOSKRNL {
+        ExInitializePushLock: APC ceiling sure;
+        ExAcquirePushLockExclusiveEx: APC ceiling sure "flags are not looked at";
+        ExAcquirePushLockSharedEx: APC ceiling sure "flags are not looked at";
+        ExReleasePushLockExclusiveEx: APC ceiling sure "flags are not looked at";
+        ExReleasePushLockSharedEx: APC ceiling sure "flags are not looked at";
+    }
+    rundown in NTOSKRNL {
+        ExInitializeRundownProtection: DISPATCH ceiling sure;
+        ExReInitializeRundownProtection: DISPATCH ceiling sure;
+        ExAcquireRundownProtection: DISPATCH ceiling sure;
+        ExAcquireRundownProtectionEx: DISPATCH ceiling sure;
+        ExReleaseRundownProtection: DISPATCH ceiling sure;
+        ExReleaseRundownProtectionEx: DISPATCH ceiling sure;
+        ExWaitForRundownProtectionRelease: APC ceiling sure;
+        ExRundownCompleted: APC ceiling sure;
+        ExInitializeRundownProtectionCacheAware: DISPATCH ceiling sure "it is kept once, not for each processor apart";
+        ExReInitializeRundownProtectionCacheAware: DISPATCH ceiling sure "it is kept once, not for each processor apart";
+        ExAcquireRundownProtectionCacheAware: DISPATCH ceiling sure "it is kept once, not for each processor apart";
+        ExAcquireRundownProtectionCacheAwareEx: DISPATCH ceiling sure "it is kept once, not for each processor apart";
+        ExReleaseRundownProtectionCacheAware: DISPATCH ceiling sure "it is kept once, not for each processor apart";
+        ExReleaseRundownProtectionCacheAwareEx: DISPATCH ceiling sure "it is kept once, not for each processor apart";
+        ExWaitForRundownProtectionReleaseCacheAware: APC ceiling sure "it is kept once, not for each processor apart";
+        ExRundownCompletedCacheAware: APC ceiling sure "it is kept once, not for each processor apart";
+        ExSizeOfRundownProtectionCacheAware: DISPATCH ceiling sure "it is kept once, not for each processor apart";
+        ExAllocateCacheAwareRundownProtection: DISPATCH ceiling fails "it is kept once, not for each processor apart";
+        ExFreeCacheAwareRundownProtection: DISPATCH ceiling sure "it is kept once, not for each processor apart";
+    }
+    remove_lock in NTOSKRNL {
+        IoInitializeRemoveLockEx: PASSIVE ceiling sure "with checks the tags are looked at, neither the time nor the number of holders";
+        IoAcquireRemoveLockEx: DISPATCH ceiling sure;
+        IoReleaseRemoveLockEx: DISPATCH ceiling sure;
+        IoReleaseRemoveLockAndWaitEx: PASSIVE ceiling sure;
+    }
+    cancel_queue in NTOSKRNL {
+        IoCsqInitialize: HIGH ceiling sure;
+        IoCsqInitializeEx: HIGH ceiling sure;
+        IoCsqInsertIrp: DISPATCH ceiling sure "no request is cancelled while it is in the queue, since requests are not made yet";
+        IoCsqInsertIrpEx: DISPATCH ceiling sure "no request is cancelled while it is in the queue, since requests are not made yet";
+        IoCsqRemoveIrp: DISPATCH ceiling sure "no request is cancelled while it is in the queue, since requests are not made yet";
+        IoCsqRemoveNextIrp: DISPATCH ceiling sure "no request is cancelled while it is in the queue, since requests are not made yet";
+    }
+    callback in NTOSKRNL {
+        ExCreateCallback: PASSIVE ceiling fails "the system notifies none of its own; attributes but the name are not looked at";
+        ExRegisterCallback: APC ceiling fails;
+        ExUnregisterCallback: APC ceiling sure;
+        ExNotifyCallback: DISPATCH ceiling sure;
     }
     event in NTOSKRNL {
         KeInitializeEvent: HIGH ceiling sure;

@@ -4,6 +4,8 @@
 //! name it is run under says which of its cases it plays; a test compares lines, findings and tags with what a row says.
 #![forbid(unsafe_code)]
 
+mod callbacks;
+mod cancel_queue;
 mod charges;
 mod events;
 mod exceptions;
@@ -13,6 +15,7 @@ mod fsrtl;
 mod io;
 mod irql;
 mod lifecycle;
+mod locks;
 mod lookaside;
 mod mdl;
 mod observer;
@@ -23,6 +26,8 @@ mod print;
 mod priority;
 mod quota;
 mod registry;
+mod resources;
+mod rundown;
 mod secure;
 mod strings;
 mod threads;

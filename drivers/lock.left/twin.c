@@ -1,0 +1,21 @@
+/* Releases its push lock before it returns. */
+#include "kernel.h"
+
+static EX_PUSH_LOCK Lock;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    KeEnterCriticalRegion();
+    ExAcquirePushLockExclusive(&Lock);
+    ExReleasePushLockExclusive(&Lock);
+    KeLeaveCriticalRegion();
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    ExInitializePushLock(&Lock);
+    return STATUS_SUCCESS;
+}

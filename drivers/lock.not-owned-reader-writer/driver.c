@@ -1,0 +1,20 @@
+/* Releases a reader-writer spin lock exclusively that it shares. */
+#include "kernel.h"
+
+static EX_SPIN_LOCK Lock;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    KIRQL OldIrql;
+
+    UNUSED(DriverObject);
+    OldIrql = ExAcquireSpinLockShared(&Lock);
+    ExReleaseSpinLockExclusive(&Lock, OldIrql); HERE(); /* MARK: CRIME */
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,20 @@
+/* Releases a remove lock that it holds. */
+#include "kernel.h"
+
+static IO_REMOVE_LOCK Lock;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    if (NT_SUCCESS(IoAcquireRemoveLock(&Lock, &Lock))) {
+        IoReleaseRemoveLockAndWait(&Lock, &Lock);
+    }
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    IoInitializeRemoveLock(&Lock, 'kcoL', 0, 0);
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,24 @@
+/* Releases a resource for the owner that it was given to. */
+#include "kernel.h"
+
+static ERESOURCE Resource;
+static ULONG Owner;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    KeEnterCriticalRegion();
+    ExAcquireResourceExclusiveLite(&Resource, TRUE);
+    ExSetResourceOwnerPointer(&Resource, (PVOID)((ULONG_PTR)&Owner | 3));
+    ExReleaseResourceForThreadLite(&Resource, (ERESOURCE_THREAD)&Owner | 3);
+    KeLeaveCriticalRegion();
+    ExDeleteResourceLite(&Resource);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    ExInitializeResourceLite(&Resource);
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,24 @@
+/* Releases a resource as often as it acquires it. */
+#include "kernel.h"
+
+static ERESOURCE Resource;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    KeEnterCriticalRegion();
+    ExAcquireResourceExclusiveLite(&Resource, TRUE);
+    ExAcquireResourceExclusiveLite(&Resource, TRUE);
+    ExReleaseResourceLite(&Resource);
+    ExReleaseResourceLite(&Resource);
+    KeLeaveCriticalRegion();
+    ExDeleteResourceLite(&Resource);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    ExInitializeResourceLite(&Resource);
+    return STATUS_SUCCESS;
+}

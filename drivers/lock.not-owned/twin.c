@@ -1,0 +1,23 @@
+/* Releases a fast mutex as often as it acquires it. */
+#include "kernel.h"
+
+static FAST_MUTEX Mutex;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    ExAcquireFastMutex(&Mutex);
+    ExReleaseFastMutex(&Mutex);
+    KeEnterCriticalRegion();
+    ExAcquireFastMutexUnsafe(&Mutex);
+    ExReleaseFastMutexUnsafe(&Mutex);
+    KeLeaveCriticalRegion();
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    ExInitializeFastMutex(&Mutex);
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,18 @@
+/* Deletes its resource before it is unloaded. */
+#include "kernel.h"
+
+static ERESOURCE Resource;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    ExDeleteResourceLite(&Resource);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    ExInitializeResourceLite(&Resource);
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,23 @@
+/* Gives a resource to a pointer without its marks. */
+#include "kernel.h"
+
+static ERESOURCE Resource;
+static ULONG Owner;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    ExEnterCriticalRegionAndAcquireResourceExclusive(&Resource);
+    ExSetResourceOwnerPointer(&Resource, &Owner); HERE(); /* MARK: CRIME */
+    ExReleaseResourceForThreadLite(&Resource, (ERESOURCE_THREAD)&Owner | 3);
+    KeLeaveCriticalRegion();
+    ExDeleteResourceLite(&Resource);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    ExInitializeResourceLite(&Resource);
+    return STATUS_SUCCESS;
+}
