@@ -56,8 +56,8 @@ pub struct RunOptions {
           default_value_t = ntpool::DEFAULT_PROCESSORS)]
     pub processors: u32,
 
-    /// Who goes on where more than one thread can: random (by the seed), pct[:DEPTH[:CHOICES]] (random priorities with few
-    /// changes), round-robin[:CHOICES], or at:STEP=PROCESSOR.THREAD,... (nobody is interrupted but at these steps, as a
+    /// Who goes on where more than one thread can: random (by the seed), pct or pct:DEPTH:CHOICES (random priorities with
+    /// few changes), round-robin or round-robin:CHOICES, or at:STEP=PROCESSOR.THREAD,... (nobody is interrupted but at these steps, as a
     /// report gives them).
     #[arg(long, value_name = "SCHEDULE", default_value_t)]
     pub schedule: Schedule,

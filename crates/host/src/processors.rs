@@ -2,7 +2,7 @@
 //! Processors as threads of Linux.
 //!
 //! # What this module promises
-//! - The machine is touched by one thread at a time: by whoever holds the lock of [`giant`].
+//! - The machine is touched by one thread at a time: by whoever holds the lock of the module `giant`.
 
 use crate::fiber::Kernel;
 use crate::{HostError, confine, giant, trap, words};

@@ -120,6 +120,9 @@ fn run_in_parts(parts: &mut Parts) -> Result<(), Box<dyn Error>> {
     let order = Order {
         name: "sample.sys".into(),
         seed: 1,
+        processors: ntpool::DEFAULT_PROCESSORS,
+        schedule: ntpool::Schedule::default(),
+        free_running: false,
         memory,
         windows_build: ntpool::WindowsVersion::WINDOWS_10.build,
         lenient_tags: false,

@@ -200,11 +200,8 @@ impl Dispatcher {
         let waiter_count = object.waiters.len();
         let mut is_in_use = waiter_count > 0;
         match object.body {
-            Body::Timer(timer) => {
-                let was_queued = self.unqueue(address, &timer);
-                if was_queued && !is_in_use {
-                    return Some(Crime::TimerInUse { timer: address });
-                }
+            Body::Timer(timer) if self.unqueue(address, &timer) && !is_in_use => {
+                return Some(Crime::TimerInUse { timer: address });
             }
             Body::Mutex { owner: Some(owner), .. } => {
                 self.disown(address, owner);
