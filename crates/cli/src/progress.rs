@@ -52,7 +52,7 @@ impl Progress {
         if self.quiet
             || elapsed < FIRST
             || self.shown == Some(seconds)
-            || (!self.terminal && seconds % 10 != 0)
+            || (!self.terminal && !seconds.is_multiple_of(10))
         {
             return;
         }
