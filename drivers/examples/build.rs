@@ -1,6 +1,7 @@
-//! Builds one of the drivers of this folder: `cargo run -p ntpool-drivers --example build -- NAME mingw|clang FOLDER`.
+//! Builds one of the drivers of this folder, or `rows/NAME`:
+//! `cargo run -p ntpool-drivers --example build -- NAME mingw|clang FOLDER`.
 
-use ntpool_drivers::{Toolchain, all, build};
+use ntpool_drivers::{Source, Toolchain, all, build};
 use std::error::Error;
 use std::path::Path;
 
@@ -9,7 +10,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [name, toolchain, folder] = &arguments[..] else { return Err("give NAME mingw|clang FOLDER".into()) };
     let toolchain =
         Toolchain::ALL.into_iter().find(|known| known.name() == toolchain).ok_or("mingw or clang")?;
-    let driver = all()?.into_iter().find(|driver| driver.name == *name).ok_or("no such driver")?;
-    println!("{}", build(&driver.source(), toolchain, Path::new(folder))?.display());
+    let source = match name.strip_prefix("rows/") {
+        Some(observer) => Source::observer(observer)?,
+        None => all()?.into_iter().find(|driver| driver.name == *name).ok_or("no such driver")?.source(),
+    };
+    println!("{}", build(&source, toolchain, Path::new(folder))?.display());
     Ok(())
 }

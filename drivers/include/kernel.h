@@ -26,6 +26,13 @@
 #define ExFreeToNPagedLookasideList InlineFreeToNPagedLookasideList
 #define ExAllocateFromPagedLookasideList InlineAllocateFromPagedLookasideList
 #define ExFreeToPagedLookasideList InlineFreeToPagedLookasideList
+#define KeGetCurrentThread InlineGetCurrentThread
+#define PsGetCurrentThread InlineGetCurrentPsThread
+#define KeGetCurrentProcessorNumber InlineGetCurrentProcessorNumber
+/* Declared in a way that GCC takes one step too many for; threads.h has them as they are. */
+#define ExEventObjectType HeaderEventObjectType
+#define ExSemaphoreObjectType HeaderSemaphoreObjectType
+#define PsThreadType HeaderThreadType
 #include <ntddk.h>
 #undef KeGetCurrentIrql
 #undef KeLowerIrql
@@ -38,6 +45,12 @@
 #undef ExFreeToNPagedLookasideList
 #undef ExAllocateFromPagedLookasideList
 #undef ExFreeToPagedLookasideList
+#undef KeGetCurrentThread
+#undef PsGetCurrentThread
+#undef KeGetCurrentProcessorNumber
+#undef ExEventObjectType
+#undef ExSemaphoreObjectType
+#undef PsThreadType
 
 NTKERNELAPI KIRQL NTAPI KeGetCurrentIrql(VOID);
 NTKERNELAPI VOID NTAPI KeLowerIrql(KIRQL NewIrql);
@@ -84,6 +97,7 @@ NTKERNELAPI PVOID NTAPI FsRtlAllocatePoolWithQuotaTag(POOL_TYPE PoolType, ULONG 
 NTKERNELAPI SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged);
 
 #include "pool.h"
+#include "threads.h"
 
 /* The task priority register, which holds the IRQL. */
 static inline KIRQL ReadCr8(VOID)

@@ -1,6 +1,7 @@
 //! A driver's folder: its source files, its twin's, and what is expected of it.
 
 use crate::expected::{Expected, ReadError};
+use crate::toolchain::Toolchain;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,17 @@ impl Source {
             files.extend(file_names(&others)?.iter().map(|file| format!("{name}/{file}")));
         }
         Ok(Source { name: name.to_owned(), dir, files })
+    }
+
+    /// The toolchains that can build it.
+    ///
+    /// A file whose name ends in `-clang.c` needs the language's own structured exceptions, which GCC lacks.
+    #[must_use]
+    pub fn toolchains(&self) -> &'static [Toolchain] {
+        match self.files.iter().any(|file| file.ends_with("-clang.c")) {
+            true => &[Toolchain::Clang],
+            false => &Toolchain::ALL,
+        }
     }
 }
 

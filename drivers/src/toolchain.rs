@@ -1,8 +1,8 @@
 //! The two toolchains, and how each makes a driver from C files.
 //!
 //! Both run in the driver's folder on relative names, so that debug information names `driver.c` and no folder of
-//! the machine that built it. Both get the headers of mingw-w64 and an import library made from
-//! `imports/ntoskrnl.def`. The options are those of Windows drivers: base address, relocations, no-execute, a stack
+//! the machine that built it. Both get the headers of mingw-w64 and an import library made from each of
+//! `imports/ntoskrnl.def` and `imports/hal.def`. The options are those of Windows drivers: base address, relocations, no-execute, a stack
 //! cookie, and debug information as the toolchain's users have it (DWARF in the image, or a PDB beside it).
 
 use crate::discardable::mark_init;
@@ -164,7 +164,7 @@ pub fn build(driver: &Source, toolchain: Toolchain, out_dir: &Path) -> Result<Pa
 
 /// Compiles and links with one call of GCC.
 fn build_with_mingw(driver: &Source, scratch: &Path) -> Result<PathBuf, BuildError> {
-    let library = import_library(driver, Toolchain::Mingw, scratch)?;
+    let libraries = import_libraries(driver, Toolchain::Mingw, scratch)?;
     let image = scratch.join(format!("{}.sys", driver.name));
     let mut gcc = Command::new(GCC.name);
     gcc.args(COMPILER)
@@ -175,7 +175,7 @@ fn build_with_mingw(driver: &Source, scratch: &Path) -> Result<PathBuf, BuildErr
         .arg(format!("-ffile-prefix-map={HEADERS}/ddk=ddk"))
         .arg(format!("-ffile-prefix-map={HEADERS}=mingw"))
         .args(&driver.files)
-        .arg(&library)
+        .args(&libraries)
         .args(["-Wl,--subsystem,native:10.0", "-Wl,--entry,DriverEntry"])
         .args(["-Wl,--image-base,0x140000000", "-Wl,--dynamicbase", "-Wl,--nxcompat"])
         .args(["-Wl,--file-alignment,0x200", "-Wl,--section-alignment,0x1000"])
@@ -189,7 +189,7 @@ fn build_with_mingw(driver: &Source, scratch: &Path) -> Result<PathBuf, BuildErr
 
 /// Compiles each file with clang and links with lld.
 fn build_with_clang(driver: &Source, scratch: &Path) -> Result<PathBuf, BuildError> {
-    let library = import_library(driver, Toolchain::Clang, scratch)?;
+    let libraries = import_libraries(driver, Toolchain::Clang, scratch)?;
     let image = scratch.join(format!("{}.sys", driver.name));
     let mut objects = Vec::new();
     for (index, file) in driver.files.iter().enumerate() {
@@ -217,24 +217,31 @@ fn build_with_clang(driver: &Source, scratch: &Path) -> Result<PathBuf, BuildErr
         .arg(prefixed("/out:", &image))
         .arg(prefixed("/pdb:", &scratch.join(format!("{}.pdb", driver.name))))
         .args(&objects)
-        .arg(&library);
+        .args(&libraries);
     run(LLD_LINK, link, driver)?;
     Ok(image)
 }
 
-/// Makes the one import library from the list of names.
-fn import_library(driver: &Source, toolchain: Toolchain, scratch: &Path) -> Result<PathBuf, BuildError> {
-    let names = folder().join("imports").join("ntoskrnl.def");
-    let library = scratch.join("ntoskrnl.lib");
+/// Makes the import libraries from the lists of names, one for each image that drivers import from.
+fn import_libraries(
+    driver: &Source,
+    toolchain: Toolchain,
+    scratch: &Path,
+) -> Result<[PathBuf; 2], BuildError> {
     let tool = match toolchain {
         Toolchain::Mingw => DLLTOOL,
         Toolchain::Clang => LLVM_DLLTOOL,
     };
-    let mut dlltool = Command::new(tool.name);
-    dlltool.args(["-m", "i386:x86-64", "-d"]).arg(&names).args(["-l", "ntoskrnl.lib"]);
-    // GNU dlltool leaves its temporary files in the current folder, and makes symbols of the library's path.
-    run_in(scratch, tool, dlltool, driver)?;
-    Ok(library)
+    let library = |image: &str| {
+        let names = folder().join("imports").join(format!("{image}.def"));
+        let library = format!("{image}.lib");
+        let mut dlltool = Command::new(tool.name);
+        dlltool.args(["-m", "i386:x86-64", "-d"]).arg(&names).args(["-l", &library]);
+        // GNU dlltool leaves its temporary files in the current folder, and makes symbols of the library's path.
+        run_in(scratch, tool, dlltool, driver)?;
+        Ok(scratch.join(library))
+    };
+    Ok([library("ntoskrnl")?, library("hal")?])
 }
 
 fn prefixed(option: &str, path: &Path) -> OsString {

@@ -130,6 +130,34 @@ nt_constants! {
     NOTIFICATION_EVENT: u32 = 0, "NotificationEvent";
     /// An event that one waiting thread resets.
     SYNCHRONIZATION_EVENT: u32 = 1, "SynchronizationEvent";
+    /// A timer that stays signalled until it is set again.
+    NOTIFICATION_TIMER: u32 = 0, "NotificationTimer";
+    /// A timer that one waiting thread resets.
+    SYNCHRONIZATION_TIMER: u32 = 1, "SynchronizationTimer";
+    /// A wait for all objects at once.
+    WAIT_ALL: u32 = 0, "WaitAll";
+    /// A wait for whichever object comes first.
+    WAIT_ANY: u32 = 1, "WaitAny";
+    /// The most objects that a thread waits for with the wait blocks of its own.
+    THREAD_WAIT_OBJECTS: u32 = 3;
+    /// The most objects that a thread waits for.
+    MAXIMUM_WAIT_OBJECTS: u32 = 64;
+    /// A deferred procedure call that others go before.
+    LOW_IMPORTANCE: u32 = 0, "LowImportance";
+    /// An ordinary deferred procedure call.
+    MEDIUM_IMPORTANCE: u32 = 1, "MediumImportance";
+    /// A deferred procedure call that goes before others.
+    HIGH_IMPORTANCE: u32 = 2, "HighImportance";
+    /// An ordinary deferred procedure call that another processor is told of at once.
+    MEDIUM_HIGH_IMPORTANCE: u32 = 3, "MediumHighImportance";
+    /// The priority of a thread that runs when nothing else does.
+    LOW_PRIORITY: u32 = 0;
+    /// The lowest of the real-time priorities.
+    LOW_REALTIME_PRIORITY: u32 = 16;
+    /// The highest priority.
+    HIGH_PRIORITY: u32 = 31;
+    /// The number of priorities.
+    MAXIMUM_PRIORITY: u32 = 32;
 }
 
 #[cfg(test)]

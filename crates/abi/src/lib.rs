@@ -20,26 +20,35 @@
 
 mod layout;
 
+mod cancel_queue;
 mod device_object;
 mod dispatcher;
 mod driver_object;
+mod interrupt;
 mod io_stack_location;
 mod irp;
 mod list;
 mod lock;
 mod lookaside;
 mod mdl;
+mod object;
 mod pool_parameter;
+mod processor;
 mod registry;
+mod rundown;
 mod shared_data;
 mod slist;
 mod stack;
 mod string;
+mod timer_parameters;
 mod version;
+mod work_item;
 
+pub use cancel_queue::*;
 pub use device_object::*;
 pub use dispatcher::*;
 pub use driver_object::*;
+pub use interrupt::*;
 pub use io_stack_location::*;
 pub use irp::*;
 pub use layout::{Constant, Field, Member, Structure};
@@ -47,13 +56,18 @@ pub use list::*;
 pub use lock::*;
 pub use lookaside::*;
 pub use mdl::*;
+pub use object::*;
 pub use pool_parameter::*;
+pub use processor::*;
 pub use registry::*;
+pub use rundown::*;
 pub use shared_data::*;
 pub use slist::*;
 pub use stack::*;
 pub use string::*;
+pub use timer_parameters::*;
 pub use version::*;
+pub use work_item::*;
 pub use zerocopy;
 
 /// Every structure of this crate.
@@ -74,8 +88,28 @@ pub const LAYOUTS: &[Structure] = &[
     KWaitBlock::LAYOUT,
     KLockQueueHandle::LAYOUT,
     FastMutex::LAYOUT,
+    GuardedMutex::LAYOUT,
+    OwnerEntry::LAYOUT,
     EResource::LAYOUT,
     IoRemoveLock::LAYOUT,
+    IoRemoveLockChecks::LAYOUT,
+    RundownRef::LAYOUT,
+    WorkQueueItem::LAYOUT,
+    IoCsq::LAYOUT,
+    IoCsqIrpContext::LAYOUT,
+    ObjectAttributes::LAYOUT,
+    ClientId::LAYOUT,
+    GroupedProcessor::LAYOUT,
+    GroupAffinity::LAYOUT,
+    ConnectInterruptParameters::LAYOUT,
+    ConnectFullySpecified::LAYOUT,
+    ConnectLineBased::LAYOUT,
+    ConnectMessageBased::LAYOUT,
+    DisconnectInterruptParameters::LAYOUT,
+    InterruptMessageEntry::LAYOUT,
+    InterruptMessageTable::LAYOUT,
+    ExtSetParameters::LAYOUT,
+    ExtDeleteParameters::LAYOUT,
     DriverExtension::LAYOUT,
     DriverObject::LAYOUT,
     KDeviceQueueEntry::LAYOUT,
@@ -114,4 +148,10 @@ pub const CONSTANTS: &[&[Constant]] = &[
     registry::CONSTANTS,
     shared_data::CONSTANTS,
     stack::CONSTANTS,
+    cancel_queue::CONSTANTS,
+    interrupt::CONSTANTS,
+    object::CONSTANTS,
+    processor::CONSTANTS,
+    timer_parameters::CONSTANTS,
+    work_item::CONSTANTS,
 ];

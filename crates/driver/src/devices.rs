@@ -100,8 +100,19 @@ impl Session {
                 ),
             });
         }
-        let made = self.devices_made.borrow_mut().extract_if(.., |made| made.what == object).next();
         self.take_out_of_list(object)?;
+        self.delete_device_timer(call, object)?;
+        if self.postpones_deletion(call, object) {
+            return Ok(());
+        }
+        let at = self.intern(&self.trace(call.registers()));
+        self.finish_deleting_device(object, at)?;
+        Ok(())
+    }
+
+    /// Gives the memory of a deleted device object back, which the driver's call at `at` asked for.
+    pub(crate) fn finish_deleting_device(&self, object: VirtualAddress, at: StackId) -> Result<(), Stop> {
+        let made = self.devices_made.borrow_mut().extract_if(.., |made| made.what == object).next();
         let freed = self.pool.free(Claim { address: object, tag: None });
         let freed = freed.map_err(|violation| Stop::Crime {
             violation,
@@ -112,7 +123,7 @@ impl Session {
             let Block { address, size, kind, tag } = freed;
             let record = Allocation { address, size, kind, tag, stack, thread: THREAD, sequence: 0 };
             self.tracker.borrow_mut().record_allocation(record);
-            self.record_free(call, &freed);
+            self.record_free_at(&freed, at);
         }
         Ok(())
     }

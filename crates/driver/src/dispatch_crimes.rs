@@ -22,7 +22,7 @@ fn rule_of(crime: &Crime) -> Rule {
     }
 }
 
-fn draft_of(crime: &Crime) -> Draft {
+pub(crate) fn draft_of(crime: &Crime) -> Draft {
     Draft::new(rule_of(crime), crime.bug_check(), crime.to_string())
 }
 

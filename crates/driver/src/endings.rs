@@ -111,6 +111,9 @@ impl Session {
     }
 
     pub(crate) fn explain_fault(&self, fault: &Fault, in_driver: bool, registers: &Registers) -> Draft {
+        if let Some(draft) = self.draft_for_gone_image(fault, VirtualAddress(registers.instruction)) {
+            return draft;
+        }
         // The machine's own tables say whether a page is there and forbids the access; Linux may have dropped its copy.
         let entry = self.physical.entry(fault.address).filter(|entry| match fault.access {
             Access::Read => !entry.protection().is_readable(),

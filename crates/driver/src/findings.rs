@@ -216,7 +216,7 @@ impl Session {
     }
 
     /// An address as an offset in the image where it lies there.
-    fn shown_place(&self, place: VirtualAddress) -> String {
+    pub(crate) fn shown_place(&self, place: VirtualAddress) -> String {
         match self.image.offset_of(place) {
             Some(offset) => format!("{}+{offset:#x}", self.image.name),
             None => place.to_string(),

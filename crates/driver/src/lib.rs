@@ -24,6 +24,7 @@ mod lifecycle;
 mod loaded_image;
 mod lookasides;
 mod memory;
+mod objects;
 mod order;
 mod placement;
 mod reporter;
@@ -35,7 +36,9 @@ mod slack;
 mod slist;
 mod stop;
 mod strands;
+mod system_blocks;
 mod text;
+mod time;
 mod work;
 
 pub use call::Call;

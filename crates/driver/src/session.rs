@@ -13,6 +13,7 @@ use crate::reporter::Reporter;
 use crate::secure::SecurePools;
 use crate::stop::Stop;
 use crate::strands::Strands;
+use crate::work::{Interrupts, OwnTimers, ProcessorCalls, WorkItems};
 use ntpool_abi::KUserSharedData;
 use ntpool_finding::{DebugLine, Message};
 use ntpool_host::layout::SHARED_USER_DATA_SHADOW;
@@ -48,6 +49,10 @@ pub struct Session {
     pub(crate) ended: Cell<bool>,
     /// How many boundaries there had been at the host clock's last tick.
     pub(crate) steps_at_tick: Cell<u64>,
+    pub(crate) own_timers: OwnTimers,
+    pub(crate) work_items: WorkItems,
+    pub(crate) interrupts: Interrupts,
+    pub(crate) processor_calls: ProcessorCalls,
     pub(crate) spin_locks: SpinLocks,
     pub(crate) devices: RefCell<Devices>,
     pub(crate) registry: RefCell<Registry>,

@@ -4,7 +4,7 @@
 //! between 0x2000_0000_0000 and 0x2400_0000_0000, clear of where Linux places programs, libraries and stacks and of
 //! the shadow memory of the sanitizers. A filter on system calls relies on the bounds being multiples of 4 GiB.
 
-use ntpool_types::{Bytes, ProcessorNumber, SYSTEM_SPACE_START, VirtualAddress};
+use ntpool_types::{Bytes, PageCount, ProcessorNumber, SYSTEM_SPACE_START, VirtualAddress};
 
 /// A range of addresses with one purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,12 +96,18 @@ pub const fn processor_area(number: ProcessorNumber) -> VirtualAddress {
 /// System objects and data exports.
 pub const SYSTEM_OBJECTS: Window = Window::new(SYSTEM_DATA.base.0 + 0x2_0000, 0x2_0000);
 
+/// Objects of the system's that drivers hold references to, a page each, so that a use after the last reference is a fault.
+pub const COUNTED_OBJECTS: Window = Window::new(SYSTEM_DATA.base.0 + 0x1000_0000, 0xF000_0000);
+
 /// The distance between two kernel stacks: the stack, and guard pages below it so many that a large frame can't step
 /// over them.
-const STACK_SLOT: u64 = 1 << 24;
+const STACK_SLOT: u64 = 1 << 20;
 
-/// How many kernel stacks there is room for.
-pub const STACK_COUNT: u64 = STACKS.size.0 / STACK_SLOT;
+/// How many kernel stacks there is room for. Page tables are made for all of them.
+pub const STACK_COUNT: u64 = 512;
+
+/// The pages of all kernel stacks there can be.
+pub const STACK_PAGES: PageCount = Bytes(STACK_COUNT * STACK_SLOT).pages_rounded_up();
 
 /// The pages of the `index`-th kernel stack, `size` long; around them nothing is mapped.
 #[must_use]
@@ -123,6 +129,8 @@ mod tests {
         for (name, window) in WINDOWS {
             assert!(ARENA.contains(window.base) && window.end() <= ARENA.end(), "{name}");
         }
+        assert!(processor_areas(MOST_PROCESSORS).end() <= COUNTED_OBJECTS.base);
+        assert!(COUNTED_OBJECTS.end() <= SYSTEM_DATA.end());
         assert_eq!(ARENA.base.0 % (1 << 32), 0);
         assert_eq!(ARENA.size.0 % (1 << 32), 0);
     }

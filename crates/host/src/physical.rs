@@ -85,7 +85,7 @@ fn mapped_windows(memory: PageCount) -> [(Window, PageCount); 6] {
         (layout::NONPAGED_POOL, memory),
         (layout::NONPAGED_EXECUTE_POOL, memory),
         (layout::PAGED_POOL, memory),
-        (layout::STACKS, Bytes::mib(16).pages_rounded_up()),
+        (layout::STACKS, layout::STACK_PAGES),
         (layout::SYSTEM_DATA, Bytes::mib(1).pages_rounded_up()),
     ]
 }

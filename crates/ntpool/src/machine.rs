@@ -21,6 +21,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Machine {
     seed: u64,
+    processors: u32,
     memory: Bytes,
     timeout: Duration,
     windows: WindowsVersion,
@@ -40,6 +41,7 @@ impl Machine {
     pub fn new() -> Machine {
         Machine {
             seed: DEFAULT_SEED,
+            processors: 1,
             memory: DEFAULT_MEMORY,
             timeout: DEFAULT_TIMEOUT,
             windows: WindowsVersion::WINDOWS_10,
@@ -52,6 +54,12 @@ impl Machine {
     #[must_use]
     pub fn seed(self, seed: u64) -> Machine {
         Machine { seed, ..self }
+    }
+
+    /// The same with so many processors: 1 to 64.
+    #[must_use]
+    pub fn processors(self, processors: u32) -> Machine {
+        Machine { processors, ..self }
     }
 
     /// The same with so much memory: 16 MiB to 32 GiB.
@@ -100,7 +108,7 @@ impl Machine {
         let order = Order {
             name: driver.name.clone(),
             seed: self.seed,
-            processors: 1,
+            processors: self.processors,
             memory: self.memory.0,
             windows_build: self.windows.build,
             lenient_tags: self.tags == TagPolicy::OnlyProtected,

@@ -7,19 +7,26 @@
 //! Routines have their NT names here, and nowhere else above the ABI.
 
 mod dbg;
+mod dpc;
 mod ex;
 mod fsrtl;
+mod interrupt;
 mod io;
 mod ke;
 mod lookaside;
 mod mm;
+mod processor;
 mod ps;
 mod registry;
 mod rtl;
 mod secure_pool;
 mod slist;
+mod stack;
 mod strings;
 mod table;
+mod time;
+mod timer;
+mod work_item;
 
 pub(crate) use table::place;
 pub use table::{Export, Grade, find, markdown, table};

@@ -5,9 +5,11 @@
 #![forbid(unsafe_code)]
 
 mod charges;
+mod dpcs;
 mod freed;
 mod frees;
 mod fsrtl;
+mod interrupts;
 mod io;
 mod irql;
 mod lifecycle;
@@ -19,8 +21,12 @@ mod pool_flags;
 mod pool_types;
 mod print;
 mod priority;
+mod processors;
 mod quota;
 mod registry;
 mod secure;
 mod strings;
+mod time;
+mod timers;
+mod work_items;
 mod wrappers;

@@ -8,13 +8,19 @@ use std::sync::OnceLock;
 /// A driver of `drivers/rows/`, built when it is first run.
 pub struct Observer {
     name: &'static str,
+    toolchain: Toolchain,
     image: OnceLock<Vec<u8>>,
 }
 
 impl Observer {
     /// The driver in `NAME.c`.
     pub const fn new(name: &'static str) -> Observer {
-        Observer { name, image: OnceLock::new() }
+        Observer::built_with(name, Toolchain::Mingw)
+    }
+
+    /// The same, built with this toolchain.
+    pub const fn built_with(name: &'static str, toolchain: Toolchain) -> Observer {
+        Observer { name, toolchain, image: OnceLock::new() }
     }
 
     /// Runs the driver on the ordinary machine, loaded as `CASE.sys`.
@@ -34,7 +40,7 @@ impl Observer {
     fn build(&self) -> Vec<u8> {
         let source = Source::observer(self.name).unwrap_or_else(|error| panic!("{error}"));
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rows");
-        let built = ntpool_drivers::build(&source, Toolchain::Mingw, &out);
+        let built = ntpool_drivers::build(&source, self.toolchain, &out);
         std::fs::read(built.unwrap_or_else(|error| panic!("{error}"))).expect("the image that was built")
     }
 }

@@ -1,0 +1,277 @@
+/*
+ * Names every routine about threads, locks, time and exceptions that the headers here declare.
+ *
+ * It is built with the drivers and never run: it shows that each of them is declared, and is in the list of names.
+ */
+#include "kernel.h"
+#include "seh.h"
+
+#define NAME(Routine) Sink = (ULONG_PTR)&Routine
+
+static volatile ULONG_PTR Sink;
+
+static VOID NameKe(VOID)
+{
+    NAME(KeInitializeEvent);
+    NAME(KeSetEvent);
+    NAME(KeResetEvent);
+    NAME(KeClearEvent);
+    NAME(KePulseEvent);
+    NAME(KeReadStateEvent);
+    NAME(KeInitializeSemaphore);
+    NAME(KeReleaseSemaphore);
+    NAME(KeReadStateSemaphore);
+    NAME(KeInitializeMutex);
+    NAME(KeReleaseMutex);
+    NAME(KeReadStateMutex);
+    NAME(KeInitializeTimer);
+    NAME(KeInitializeTimerEx);
+    NAME(KeSetTimer);
+    NAME(KeSetTimerEx);
+    NAME(KeSetCoalescableTimer);
+    NAME(KeCancelTimer);
+    NAME(KeReadStateTimer);
+    NAME(KeWaitForSingleObject);
+    NAME(KeWaitForMultipleObjects);
+    NAME(KeInitializeDpc);
+    NAME(KeInitializeThreadedDpc);
+    NAME(KeInsertQueueDpc);
+    NAME(KeRemoveQueueDpc);
+    NAME(KeSetImportanceDpc);
+    NAME(KeSetTargetProcessorDpc);
+    NAME(KeSetTargetProcessorDpcEx);
+    NAME(KeFlushQueuedDpcs);
+    NAME(KeIpiGenericCall);
+    NAME(KeGetCurrentProcessorNumber);
+    NAME(KeGetCurrentProcessorNumberEx);
+    NAME(KeQueryActiveProcessors);
+    NAME(KeQueryActiveProcessorCount);
+    NAME(KeQueryActiveProcessorCountEx);
+    NAME(KeQueryMaximumProcessorCount);
+    NAME(KeQueryMaximumProcessorCountEx);
+    NAME(KeQueryActiveGroupCount);
+    NAME(KeQueryMaximumGroupCount);
+    NAME(KeQueryGroupAffinity);
+    NAME(KeSetSystemAffinityThread);
+    NAME(KeSetSystemAffinityThreadEx);
+    NAME(KeRevertToUserAffinityThread);
+    NAME(KeRevertToUserAffinityThreadEx);
+    NAME(KeSetSystemGroupAffinityThread);
+    NAME(KeRevertToUserGroupAffinityThread);
+    NAME(KeGetProcessorNumberFromIndex);
+    NAME(KeGetProcessorIndexFromNumber);
+    NAME(KeSetPriorityThread);
+    NAME(KeQueryPriorityThread);
+    NAME(KeSetBasePriorityThread);
+    NAME(KeGetCurrentThread);
+    NAME(KeEnterCriticalRegion);
+    NAME(KeLeaveCriticalRegion);
+    NAME(KeEnterGuardedRegion);
+    NAME(KeLeaveGuardedRegion);
+    NAME(KeAreApcsDisabled);
+    NAME(KeAreAllApcsDisabled);
+    NAME(KeInitializeGuardedMutex);
+    NAME(KeAcquireGuardedMutex);
+    NAME(KeReleaseGuardedMutex);
+    NAME(KeTryToAcquireGuardedMutex);
+    NAME(KeAcquireGuardedMutexUnsafe);
+    NAME(KeReleaseGuardedMutexUnsafe);
+    NAME(KeQuerySystemTime);
+    NAME(KeQuerySystemTimePrecise);
+    NAME(KeQueryInterruptTime);
+    NAME(KeQueryInterruptTimePrecise);
+    NAME(KeQueryTickCount);
+    NAME(KeQueryTimeIncrement);
+    NAME(KeQueryUnbiasedInterruptTime);
+    NAME(KeQueryUnbiasedInterruptTimePrecise);
+    NAME(KeAcquireInStackQueuedSpinLock);
+    NAME(KeReleaseInStackQueuedSpinLock);
+    NAME(KeAcquireInStackQueuedSpinLockAtDpcLevel);
+    NAME(KeReleaseInStackQueuedSpinLockFromDpcLevel);
+    NAME(KeAcquireInStackQueuedSpinLockForDpc);
+    NAME(KeReleaseInStackQueuedSpinLockForDpc);
+    NAME(KeAcquireSpinLockForDpc);
+    NAME(KeReleaseSpinLockForDpc);
+    NAME(KeTryToAcquireSpinLockAtDpcLevel);
+    NAME(KeTestSpinLock);
+    NAME(KeAcquireInterruptSpinLock);
+    NAME(KeReleaseInterruptSpinLock);
+    NAME(KeSynchronizeExecution);
+    NAME(KeExpandKernelStackAndCallout);
+    NAME(KeExpandKernelStackAndCalloutEx);
+    NAME(KeQueryPerformanceCounter);
+    NAME(KeStallExecutionProcessor);
+}
+
+static VOID NameEx(VOID)
+{
+    NAME(ExAcquireFastMutex);
+    NAME(ExReleaseFastMutex);
+    NAME(ExTryToAcquireFastMutex);
+    NAME(ExAcquireFastMutexUnsafe);
+    NAME(ExReleaseFastMutexUnsafe);
+    NAME(ExEnterCriticalRegionAndAcquireFastMutexUnsafe);
+    NAME(ExReleaseFastMutexUnsafeAndLeaveCriticalRegion);
+    NAME(ExInitializeResourceLite);
+    NAME(ExReinitializeResourceLite);
+    NAME(ExDeleteResourceLite);
+    NAME(ExAcquireResourceExclusiveLite);
+    NAME(ExAcquireResourceSharedLite);
+    NAME(ExAcquireSharedStarveExclusive);
+    NAME(ExAcquireSharedWaitForExclusive);
+    NAME(ExTryToAcquireResourceExclusiveLite);
+    NAME(ExReleaseResourceLite);
+    NAME(ExReleaseResourceForThreadLite);
+    NAME(ExConvertExclusiveToSharedLite);
+    NAME(ExIsResourceAcquiredExclusiveLite);
+    NAME(ExIsResourceAcquiredSharedLite);
+    NAME(ExGetExclusiveWaiterCount);
+    NAME(ExGetSharedWaiterCount);
+    NAME(ExSetResourceOwnerPointer);
+    NAME(ExSetResourceOwnerPointerEx);
+    NAME(ExDisableResourceBoostLite);
+    NAME(ExEnterCriticalRegionAndAcquireResourceExclusive);
+    NAME(ExEnterCriticalRegionAndAcquireResourceShared);
+    NAME(ExEnterCriticalRegionAndAcquireSharedWaitForExclusive);
+    NAME(ExReleaseResourceAndLeaveCriticalRegion);
+    NAME(ExAcquireSpinLockExclusive);
+    NAME(ExAcquireSpinLockExclusiveAtDpcLevel);
+    NAME(ExAcquireSpinLockShared);
+    NAME(ExAcquireSpinLockSharedAtDpcLevel);
+    NAME(ExReleaseSpinLockExclusive);
+    NAME(ExReleaseSpinLockExclusiveFromDpcLevel);
+    NAME(ExReleaseSpinLockShared);
+    NAME(ExReleaseSpinLockSharedFromDpcLevel);
+    NAME(ExTryAcquireSpinLockExclusiveAtDpcLevel);
+    NAME(ExTryAcquireSpinLockSharedAtDpcLevel);
+    NAME(ExTryConvertSharedSpinLockExclusive);
+    NAME(ExInitializePushLock);
+    NAME(ExAcquirePushLockExclusiveEx);
+    NAME(ExAcquirePushLockSharedEx);
+    NAME(ExReleasePushLockExclusiveEx);
+    NAME(ExReleasePushLockSharedEx);
+    NAME(ExInitializeRundownProtection);
+    NAME(ExReInitializeRundownProtection);
+    NAME(ExAcquireRundownProtection);
+    NAME(ExAcquireRundownProtectionEx);
+    NAME(ExReleaseRundownProtection);
+    NAME(ExReleaseRundownProtectionEx);
+    NAME(ExRundownCompleted);
+    NAME(ExWaitForRundownProtectionRelease);
+    NAME(ExAllocateCacheAwareRundownProtection);
+    NAME(ExFreeCacheAwareRundownProtection);
+    NAME(ExAcquireRundownProtectionCacheAware);
+    NAME(ExAcquireRundownProtectionCacheAwareEx);
+    NAME(ExReleaseRundownProtectionCacheAware);
+    NAME(ExReleaseRundownProtectionCacheAwareEx);
+    NAME(ExRundownCompletedCacheAware);
+    NAME(ExReInitializeRundownProtectionCacheAware);
+    NAME(ExWaitForRundownProtectionReleaseCacheAware);
+    NAME(ExInitializeRundownProtectionCacheAware);
+    NAME(ExSizeOfRundownProtectionCacheAware);
+    NAME(ExQueueWorkItem);
+    NAME(ExCreateCallback);
+    NAME(ExRegisterCallback);
+    NAME(ExUnregisterCallback);
+    NAME(ExNotifyCallback);
+    NAME(ExAllocateTimer);
+    NAME(ExSetTimer);
+    NAME(ExCancelTimer);
+    NAME(ExDeleteTimer);
+}
+
+static VOID NameIo(VOID)
+{
+    NAME(IoConnectInterrupt);
+    NAME(IoConnectInterruptEx);
+    NAME(IoDisconnectInterrupt);
+    NAME(IoDisconnectInterruptEx);
+    NAME(IoAllocateWorkItem);
+    NAME(IoQueueWorkItem);
+    NAME(IoQueueWorkItemEx);
+    NAME(IoFreeWorkItem);
+    NAME(IoInitializeWorkItem);
+    NAME(IoUninitializeWorkItem);
+    NAME(IoSizeofWorkItem);
+    NAME(IoInitializeRemoveLockEx);
+    NAME(IoAcquireRemoveLockEx);
+    NAME(IoReleaseRemoveLockEx);
+    NAME(IoReleaseRemoveLockAndWaitEx);
+    NAME(IoCsqInitialize);
+    NAME(IoCsqInitializeEx);
+    NAME(IoCsqInsertIrp);
+    NAME(IoCsqInsertIrpEx);
+    NAME(IoCsqRemoveIrp);
+    NAME(IoCsqRemoveNextIrp);
+    NAME(IoInitializeTimer);
+    NAME(IoStartTimer);
+    NAME(IoStopTimer);
+}
+
+static VOID NameObjects(VOID)
+{
+    NAME(PsCreateSystemThread);
+    NAME(PsTerminateSystemThread);
+    NAME(PsGetCurrentThread);
+    NAME(PsGetCurrentThreadId);
+    NAME(PsGetThreadId);
+    NAME(PsGetThreadProcessId);
+    NAME(PsIsSystemThread);
+    NAME(PsLookupThreadByThreadId);
+    NAME(ObReferenceObjectByHandle);
+    NAME(ObfReferenceObject);
+    NAME(ObfDereferenceObject);
+    NAME(ObReferenceObject);
+    NAME(ObDereferenceObject);
+    NAME(ObReferenceObjectByPointer);
+    NAME(ObDereferenceObjectDeferDelete);
+    NAME(ZwClose);
+    NAME(ZwWaitForSingleObject);
+    Sink = (ULONG_PTR)*ExEventObjectType;
+    Sink = (ULONG_PTR)*ExSemaphoreObjectType;
+    Sink = (ULONG_PTR)*PsThreadType;
+}
+
+static VOID NameInterlocked(VOID)
+{
+    NAME(ExInterlockedInsertHeadList);
+    NAME(ExInterlockedInsertTailList);
+    NAME(ExInterlockedRemoveHeadList);
+    NAME(ExInterlockedPopEntryList);
+    NAME(ExInterlockedPushEntryList);
+    NAME(ExInterlockedAddUlong);
+    NAME(ExInterlockedAddLargeInteger);
+}
+
+static VOID NameExceptions(VOID)
+{
+    NAME(RtlRaiseStatus);
+    NAME(RtlRaiseException);
+    NAME(RtlUnwind);
+    NAME(RtlUnwindEx);
+    NAME(RtlVirtualUnwind);
+    NAME(RtlLookupFunctionEntry);
+    NAME(RtlCaptureContext);
+    NAME(RtlRestoreContext);
+    NAME(RtlPcToFileHeader);
+    NAME(ExRaiseStatus);
+    NAME(ExRaiseAccessViolation);
+    NAME(ExRaiseDatatypeMisalignment);
+    NAME(ProbeForRead);
+    NAME(ProbeForWrite);
+    NAME(RtlCaptureStackBackTrace);
+    NAME(__C_specific_handler);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(DriverObject);
+    UNUSED(RegistryPath);
+    NameKe();
+    NameEx();
+    NameIo();
+    NameObjects();
+    NameInterlocked();
+    NameExceptions();
+    return STATUS_UNSUCCESSFUL;
+}
