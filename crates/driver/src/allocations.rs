@@ -180,6 +180,11 @@ impl Session {
 
     pub(crate) fn record_free(&self, call: &Call<'_>, freed: &Block) {
         let stack = self.intern(&self.trace(call.registers()));
+        self.record_free_at(freed, stack);
+    }
+
+    /// Keeps account of a block that was freed by the call at `stack`.
+    pub(crate) fn record_free_at(&self, freed: &Block, stack: StackId) {
         let allocation = self.tracker.borrow_mut().record_free(freed.address, stack, THREAD);
         if let Some(allocation) = allocation {
             self.watch_freed(FreedAllocation { allocation, stack, thread: THREAD });
@@ -188,6 +193,7 @@ impl Session {
         if let Some(charge) = self.charged.borrow_mut().remove(&freed.address) {
             self.processes.give_back(charge);
         }
+        self.memory_freed(stack, freed.address, freed.size);
     }
 
     fn report_free_crime(&self, call: &Call<'_>, requested: Requested, violation: &Violation) {

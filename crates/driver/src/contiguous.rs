@@ -42,6 +42,7 @@ impl Session {
             Some(block) if self.physical.free_contiguous(address, block.size) => {
                 let stack = self.intern(&self.trace(call.registers()));
                 self.tracker.borrow_mut().record_free(address, stack, THREAD);
+                self.memory_freed(stack, address, block.size);
             }
             _ => {
                 let violation = Violation {

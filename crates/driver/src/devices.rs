@@ -11,7 +11,7 @@ use ntpool_abi::{
 };
 use ntpool_finding::{DeviceRecord, Role};
 use ntpool_machine::{Device, DeviceError, Fault, ObjectName};
-use ntpool_pool::{Block, Claim, Contents, Placement, Request};
+use ntpool_pool::{Block, Claim, Contents, Place, Placement, Request};
 use ntpool_types::{BugCheck, BugCheckCode, Bytes, NtStatus, PoolKind, Rule, Tag, Violation, VirtualAddress};
 use ntpool_verifier::{Allocation, StackId};
 
@@ -100,20 +100,33 @@ impl Session {
                 ),
             });
         }
-        let made = self.devices_made.borrow_mut().extract_if(.., |made| made.what == object).next();
         self.take_out_of_list(object)?;
+        self.delete_device_timer(call, object)?;
+        if let Place::Live(block) = self.pool.find(object) {
+            self.locks_in_freed(call, &block);
+        }
+        if self.postpones_deletion(call, object) {
+            return Ok(());
+        }
+        let at = self.intern(&self.trace(call.registers()));
+        self.finish_deleting_device(object, at)?;
+        Ok(())
+    }
+
+    /// Gives the memory of a deleted device object back, which the driver's call at `at` asked for.
+    pub(crate) fn finish_deleting_device(&self, object: VirtualAddress, at: StackId) -> Result<(), Stop> {
+        let made = self.devices_made.borrow_mut().extract_if(.., |made| made.what == object).next();
         let freed = self.pool.free(Claim { address: object, tag: None });
         let freed = freed.map_err(|violation| Stop::Crime {
             violation,
             message: format!("the device object at {object} was freed as pool before it was deleted"),
         })?;
-        self.locks_in_freed(call, &freed);
         if let Some(Made { stack, .. }) = made {
             // While it lived it was no block of the driver's; what comes after is a use after free like any other.
             let Block { address, size, kind, tag } = freed;
             let record = Allocation { address, size, kind, tag, stack, thread: THREAD, sequence: 0 };
             self.tracker.borrow_mut().record_allocation(record);
-            self.record_free(call, &freed);
+            self.record_free_at(&freed, at);
         }
         Ok(())
     }

@@ -174,7 +174,10 @@ impl Session {
     }
 
     pub(crate) fn explain_fault(&self, fault: &Fault, in_driver: bool, registers: &Registers) -> Draft {
-        if let Some(draft) = self.explain_gone(fault, registers) {
+        let instruction = VirtualAddress(registers.instruction);
+        if let Some(draft) =
+            self.draft_for_gone_image(fault, instruction).or_else(|| self.explain_gone(fault, registers))
+        {
             return draft;
         }
         // The machine's own tables say whether a page is there and forbids the access; Linux may have dropped its copy.

@@ -47,9 +47,11 @@ mod spin;
 mod stop;
 mod strands;
 mod stuck;
+mod system_blocks;
 mod system_objects;
 mod text;
 mod threads;
+mod time;
 mod work;
 
 pub use call::Call;

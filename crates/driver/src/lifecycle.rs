@@ -19,6 +19,7 @@ use crate::session::{Session, WINDOWS_FOLDER};
 use crate::strands::Strands;
 use crate::system_objects::{SystemKind, SystemObject, SystemObjects};
 use crate::threads::Threads;
+use crate::work::{Interrupts, OwnTimers, ProcessorCalls, WorkItems};
 use ntpool_abi::{
     DRVO_INITIALIZED, DRVO_LEGACY_DRIVER, DriverExtension, DriverObject, IO_TYPE_DRIVER, KUserSharedData,
     MAJOR_FUNCTION_COUNT, UnicodeString,
@@ -42,7 +43,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Where the system's objects lie.
-const DRIVER_OBJECT: VirtualAddress = SYSTEM_OBJECTS.base;
+pub(crate) const DRIVER_OBJECT: VirtualAddress = SYSTEM_OBJECTS.base;
 const DRIVER_EXTENSION: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x200);
 const DRIVER_NAME: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x400);
 /// Reserved for variables that drivers import, and what these point to.
@@ -65,7 +66,7 @@ const SYSTEM_PROCESS_ID: u64 = 4;
 const THUNKS: VirtualAddress = VirtualAddress(layout::IMAGES.base.0 + layout::IMAGES.size.0 / 2);
 
 /// A well-mixed value from the seed, a different one for each purpose.
-fn derived(seed: u64, purpose: u64) -> u64 {
+pub(crate) fn derived(seed: u64, purpose: u64) -> u64 {
     // SplitMix64 (Steele, Lea and Flood 2014).
     let mut z = seed.wrapping_add(purpose.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -116,6 +117,10 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         main_goes_on: Cell::new(false),
         ended: Cell::new(false),
         loops: Loops::default(),
+        own_timers: OwnTimers::default(),
+        work_items: WorkItems::default(),
+        interrupts: Interrupts::default(),
+        processor_calls: ProcessorCalls::default(),
         spin_locks: SpinLocks::default(),
         locks: Locks::default(),
         devices: RefCell::new(Devices::default()),
@@ -356,11 +361,16 @@ impl Session {
         self.report_lookasides_left();
         self.report_threads_left();
         self.report_locks_left();
+        if !self.await_device_work() {
+            return Ok(());
+        }
+        let left = self.scheduled_by_driver();
         self.image.unload(&self.physical)?;
         // Whatever the driver left running now meets code that is gone.
         if !self.leave_alone(REST_AFTER_UNLOAD) {
             return Ok(());
         }
+        self.report_scheduled_left(&left);
         self.report_overruns_left();
         self.report_late_writes_left();
         let leaks = self.tracker.borrow().leaks();

@@ -115,6 +115,11 @@ impl LoadedImage {
         self.unloaded.get()
     }
 
+    /// Whether the address lies where the image was before it was taken away.
+    pub(crate) fn has_left(&self, address: VirtualAddress) -> bool {
+        self.unloaded.get() && self.offset_of(address).is_some()
+    }
+
     /// The entry routine.
     pub(crate) fn entry_point(&self) -> VirtualAddress {
         VirtualAddress(self.base.0 + u64::from(self.image.entry_point()))

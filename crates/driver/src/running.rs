@@ -9,6 +9,7 @@
 //!   pool is closed if that processor's level says so.
 //! - The dispatcher is not borrowed while driver code runs or another strand does.
 
+use crate::findings::Draft;
 use crate::session::Session;
 use crate::stop::Stop;
 use crate::strands::{Job, Strand};
@@ -119,6 +120,7 @@ impl Session {
     /// # Errors
     /// [`Stop::Ended`] when the run has ended meanwhile.
     pub(crate) fn boundary(&self) -> Result<(), Stop> {
+        self.raise_interrupts();
         let next = match self.is_free() {
             true => self.dispatcher().boundary_here(),
             false => self.dispatcher().boundary(),
@@ -270,8 +272,7 @@ impl Session {
                 Ok(()) => {}
                 Err(Stop::Ended) => return Err(Stop::Ended),
                 Err(stop) => {
-                    let registers = fiber::arrival().map_or(Registers::default(), |full| full.registers);
-                    self.report_stop(stop, &registers);
+                    self.report_on_arrival(stop);
                     return Err(self.end());
                 }
             }
@@ -289,29 +290,68 @@ impl Session {
         routine: VirtualAddress,
         arguments: &[u64],
     ) -> Result<u64, Stop> {
+        self.as_work(work, routine, || self.call_interrupting(routine, arguments))
+    }
+
+    /// Does something that interrupts the running thread, at the level that the work has: `body` calls the driver's
+    /// `routine` by [`call_interrupting`](Session::call_interrupting).
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the routine did not return; any other reason of the body's has been told then.
+    pub(crate) fn as_work(
+        &self,
+        work: Work,
+        routine: VirtualAddress,
+        body: impl FnOnce() -> Result<u64, Stop>,
+    ) -> Result<u64, Stop> {
         let strand = self.strands.current();
-        let number = self.processor_number();
-        let stack = self.strands.work_stack(self, number.0).map_err(Stop::from)?;
         let phase = if work.irql() > Irql::DISPATCH { Phase::Interrupt } else { Phase::Dpc };
         let before = strand.phase.replace(phase);
-        let held = self.spin_locks.held_by(number);
+        let held = self.spin_locks.held_by(self.processor_number());
         self.dispatcher().begin_work(work, routine);
         self.level_changed();
-        let exit = strand.fiber.call_on(self, stack, routine, arguments);
-        let value = self.outcome_of(exit);
-        if value.is_some() {
+        let value = body().map_err(|stop| self.report_on_arrival(stop));
+        if value.is_ok() {
             self.settle_spin_locks("a routine that had interrupted a thread", &held);
         }
         let crimes = self.dispatcher().end_work();
-        if value.is_some() {
+        if value.is_ok() {
             self.work_ended(&crimes);
         }
         strand.phase.set(before);
         self.level_changed();
         match value {
-            Some(value) if !self.ended.get() => Ok(value),
+            Ok(value) if !self.ended.get() => Ok(value),
             _ => Err(self.end()),
         }
+    }
+
+    /// Calls a routine of the driver's on the processor's stack for work that interrupts threads, between the beginning
+    /// and the end of such work; what it returned.
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the routine did not return; why has been told.
+    pub(crate) fn call_interrupting(&self, routine: VirtualAddress, arguments: &[u64]) -> Result<u64, Stop> {
+        let strand = self.strands.current();
+        let number = self.processor_number();
+        let stack = self.strands.work_stack(self, number.0).map_err(Stop::from)?;
+        let exit = strand.fiber.call_on(self, stack, routine, arguments);
+        self.outcome_of(exit).ok_or(Stop::Ended)
+    }
+
+    /// Tells of the reason why the machine's own work for driver code can't go on, where that code had arrived at it.
+    pub(crate) fn report_on_arrival(&self, stop: Stop) -> Stop {
+        match (fiber::arrival(), stop) {
+            (None, Stop::Crime { violation, message }) => {
+                self.tell(Draft::new(violation.rule, Some(violation.bug_check), message));
+            }
+            (None, Stop::Misuse { rule, message }) => self.tell(Draft::new(rule, None, message)),
+            (arrival, stop) => {
+                let registers = arrival.map_or(Registers::default(), |full| full.registers);
+                self.report_stop(stop, &registers);
+            }
+        }
+        Stop::Ended
     }
 
     // ── Threads ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -360,9 +400,13 @@ impl Session {
     /// Whether anybody but the strand that loads drivers may still do something.
     pub(crate) fn has_others(&self) -> bool {
         let dispatcher = self.dispatcher.borrow();
+        let idle_workers = self.work_items.idle_workers();
         let main = self.strands.main().thread.get();
         let is_alive = |(id, thread): (ThreadId, &Thread)| {
-            id != main && !thread.is_idle() && thread.state() != ThreadState::Terminated
+            id != main
+                && !thread.is_idle()
+                && thread.state() != ThreadState::Terminated
+                && !idle_workers.contains(&id)
         };
         dispatcher.queued_timer_count() + dispatcher.queued_dpc_count() > 0
             || dispatcher.threads().any(is_alive)

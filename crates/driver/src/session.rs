@@ -17,6 +17,7 @@ use crate::stop::Stop;
 use crate::strands::Strands;
 use crate::system_objects::SystemObjects;
 use crate::threads::Threads;
+use crate::work::{Interrupts, OwnTimers, ProcessorCalls, WorkItems};
 use ntpool_abi::KUserSharedData;
 use ntpool_finding::{DebugLine, Message};
 use ntpool_host::layout::SHARED_USER_DATA_SHADOW;
@@ -51,6 +52,10 @@ pub struct Session {
     /// Whether nothing of the driver's is executed any more.
     pub(crate) ended: Cell<bool>,
     pub(crate) loops: Loops,
+    pub(crate) own_timers: OwnTimers,
+    pub(crate) work_items: WorkItems,
+    pub(crate) interrupts: Interrupts,
+    pub(crate) processor_calls: ProcessorCalls,
     pub(crate) spin_locks: SpinLocks,
     pub(crate) locks: Locks,
     pub(crate) devices: RefCell<Devices>,

@@ -16,7 +16,7 @@ use ntpool_machine::dispatcher::ThreadId;
 use ntpool_memory::{FrameUse, Protection};
 use ntpool_types::{Bytes, NtStatus, VirtualAddress};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 /// What a thread does from its beginning to its end; the status it ends with.
@@ -53,16 +53,23 @@ pub(crate) struct Strands {
     deepest: Cell<u64>,
     /// The stacks for work that interrupts threads, by processor.
     work_stacks: RefCell<BTreeMap<u16, Window>>,
+    /// Stacks for calls that need more room than a thread's own has, and nobody uses.
+    large_stacks: RefCell<Vec<Window>>,
+    /// The ends of all of those.
+    large_stacks_made: RefCell<BTreeSet<VirtualAddress>>,
 }
 
-fn map_stack(physical: &PhysicalMemory, index: u64) -> Result<Window, HostError> {
+/// The bytes of a stack for calls that need more room than a thread's own has.
+pub(crate) const LARGE_STACK_SIZE: Bytes = Bytes(0x12000);
+
+fn map_stack(physical: &PhysicalMemory, index: u64, size: Bytes) -> Result<Window, HostError> {
     if index >= layout::STACK_COUNT {
         return Err(HostError::plain(format!(
             "give another thread a kernel stack: there is room for {}",
             layout::STACK_COUNT
         )));
     }
-    let stack = layout::kernel_stack(index, Bytes(KERNEL_STACK_SIZE));
+    let stack = layout::kernel_stack(index, size);
     physical.map(stack.base, stack.size.pages_rounded_up(), Protection::ReadWrite, FrameUse::Stack)?;
     Ok(stack)
 }
@@ -73,7 +80,7 @@ impl Strands {
     /// # Errors
     /// When the machine has no memory for its stack.
     pub(crate) fn new(physical: &PhysicalMemory, main: ThreadId) -> Result<Strands, HostError> {
-        let fiber = KernelFiber::new(map_stack(physical, 0)?)?;
+        let fiber = KernelFiber::new(map_stack(physical, 0, Bytes(KERNEL_STACK_SIZE))?)?;
         let strand: &'static Strand = Box::leak(Box::new(Strand {
             fiber,
             thread: Cell::new(main),
@@ -90,6 +97,8 @@ impl Strands {
             stacks_made: Cell::new(1),
             deepest: Cell::new(0),
             work_stacks: RefCell::default(),
+            large_stacks: RefCell::default(),
+            large_stacks_made: RefCell::default(),
         })
     }
 
@@ -151,7 +160,7 @@ impl Strands {
     }
 
     fn make(&self, session: &'static Session) -> Result<&'static Strand, HostError> {
-        let stack = self.make_stack(session)?;
+        let stack = self.make_stack(session, Bytes(KERNEL_STACK_SIZE))?;
         let main = move || -> Infallible {
             loop {
                 let job = session.strands.current().take_job();
@@ -169,9 +178,9 @@ impl Strands {
         })))
     }
 
-    fn make_stack(&self, session: &Session) -> Result<Window, HostError> {
+    fn make_stack(&self, session: &Session, size: Bytes) -> Result<Window, HostError> {
         let index = self.stacks_made.get();
-        let stack = map_stack(&session.physical, index)?;
+        let stack = map_stack(&session.physical, index, size)?;
         self.stacks_made.set(index + 1);
         Ok(stack)
     }
@@ -184,10 +193,33 @@ impl Strands {
         if let Some(&stack) = self.work_stacks.borrow().get(&processor) {
             return Ok(stack);
         }
-        let stack = self.make_stack(session)?;
+        let stack = self.make_stack(session, Bytes(KERNEL_STACK_SIZE))?;
         fiber::paint_stack(stack)?;
         self.work_stacks.borrow_mut().insert(processor, stack);
         Ok(stack)
+    }
+
+    /// A stack of [`LARGE_STACK_SIZE`] that nobody uses, to be given back by
+    /// [`give_large_stack_back`](Strands::give_large_stack_back).
+    ///
+    /// # Errors
+    /// When the machine has no memory for it.
+    pub(crate) fn take_large_stack(&self, session: &Session) -> Result<Window, HostError> {
+        let unused = self.large_stacks.borrow_mut().pop();
+        match unused {
+            Some(stack) => Ok(stack),
+            None => {
+                let stack = self.make_stack(session, LARGE_STACK_SIZE)?;
+                fiber::paint_stack(stack)?;
+                self.large_stacks_made.borrow_mut().insert(stack.end());
+                Ok(stack)
+            }
+        }
+    }
+
+    /// Nobody uses this stack any more.
+    pub(crate) fn give_large_stack_back(&self, stack: Window) {
+        self.large_stacks.borrow_mut().push(stack);
     }
 
     /// The thread of this strand has ended: another one may have it.
@@ -215,7 +247,7 @@ impl Strands {
     /// # Errors
     /// When the machine has no memory for its stack.
     pub(crate) fn adopt(&self, session: &Session, idle: ThreadId) -> Result<(), HostError> {
-        let fiber = KernelFiber::new(self.make_stack(session)?)?;
+        let fiber = KernelFiber::new(self.make_stack(session, Bytes(KERNEL_STACK_SIZE))?)?;
         let strand: &'static Strand = Box::leak(Box::new(Strand {
             fiber,
             thread: Cell::new(idle),
@@ -234,9 +266,12 @@ impl Strands {
         if !layout::STACKS.contains(address) {
             return None;
         }
-        let size = Bytes(KERNEL_STACK_SIZE);
-        (0..self.stacks_made.get())
-            .map(|index| layout::kernel_stack(index, size))
-            .find(|stack| stack.contains(address))
+        // Below a stack that is smaller than others nothing is mapped either, and its guard is no stack.
+        let is_large = |stack: &Window| self.large_stacks_made.borrow().contains(&stack.end());
+        (0..self.stacks_made.get()).find_map(|index| {
+            let small = layout::kernel_stack(index, Bytes(KERNEL_STACK_SIZE));
+            let size = if is_large(&small) { LARGE_STACK_SIZE } else { small.size };
+            Some(layout::kernel_stack(index, size)).filter(|stack| stack.contains(address))
+        })
     }
 }

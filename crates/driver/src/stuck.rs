@@ -87,6 +87,7 @@ impl Session {
 
     /// Reports that nobody can ever go on, and ends the run.
     pub(crate) fn report_stuck(&self, stuck: &Stuck) -> Stop {
+        let stuck = &self.without_idle_workers(stuck);
         let main = self.strands.main().thread.get();
         let step = self.step();
         let (rule, threads, message) = match stuck.cycle() {

@@ -56,6 +56,10 @@ statuses! {
     INVALID_HANDLE = 0xC000_0008, "STATUS_INVALID_HANDLE";
     /// An argument is not valid.
     INVALID_PARAMETER = 0xC000_000D, "STATUS_INVALID_PARAMETER";
+    /// Not enough memory.
+    NO_MEMORY = 0xC000_0017, "STATUS_NO_MEMORY";
+    /// What was asked for is not there.
+    NOT_FOUND = 0xC000_0225, "STATUS_NOT_FOUND";
     /// The device does not take this request.
     INVALID_DEVICE_REQUEST = 0xC000_0010, "STATUS_INVALID_DEVICE_REQUEST";
     /// The caller may not do this.

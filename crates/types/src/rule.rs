@@ -324,6 +324,42 @@ rules! {
     DpcTooLong, "dpc.too-long", Hard,
         "a deferred procedure call, or a processor at a raised level, took too long",
         "The watchdog of Windows stops a processor whose calls take longer, one by one or in all.";
+    DpcInFreedMemory, "dpc.in-freed-memory", Soft,
+        "memory was freed that holds a deferred procedure call or its routine",
+        "The call was queued, or a timer was set to queue it, and would have run from memory that is somebody else's by then. What lay in the memory is not called any more and the run goes on.";
+    DpcLeft, "dpc.left", Soft,
+        "a deferred procedure call was left queued",
+        "The driver was unloaded, or its DriverEntry failed, and the call was still to come. Windows stops when it reaches the code that is gone; so does the run.";
+    TimerInFreedMemory, "timer.in-freed-memory", Soft,
+        "memory was freed that holds a timer that is set",
+        "Cancel a timer before its memory is freed: the system's list of timers would lead through memory that is somebody else's. The timer is cancelled and the run goes on.";
+    TimerLeft, "timer.left", Soft,
+        "a timer was left behind",
+        "The driver was unloaded, or its DriverEntry failed, and the timer was still set, or was allocated and not deleted. Windows stops when it calls the code that is gone, or looks at an object that went with the image; so does the run.";
+    WorkItemQueuedTwice, "work-item.queued-twice", Hard,
+        "a work item was queued that is in a queue already",
+        "A work item can be queued again once its routine has been called, not before.";
+    WorkItemBadLinks, "work-item.bad-links", Hard,
+        "a queued work item has NULL links",
+        "The item was initialized again, or its memory was cleared, while it was in a queue.";
+    WorkItemBadObject, "work-item.bad-object", Hard,
+        "a work item was made for something that is no device or driver object",
+        "A work item of the I/O manager's keeps the object that it was made for while it is queued, so the object has to be a live one.";
+    WorkItemFreedQueued, "work-item.freed-queued", Soft,
+        "a work item was freed while it was queued",
+        "Free a work item from its own routine, or when the routine has been called. The item is taken out of its queue and the run goes on.";
+    WorkItemInFreedMemory, "work-item.in-freed-memory", Soft,
+        "memory was freed that holds a queued work item",
+        "A worker thread would take its routine from memory that is somebody else's by then. The item is taken out of its queue and the run goes on.";
+    WorkItemBadIrql, "work-item.bad-irql", Hard,
+        "a work item's routine returned at a raised IRQL",
+        "Routines of work items are called at PASSIVE_LEVEL and return at it; the thread serves others next.";
+    WorkItemLeft, "work-item.left", Soft,
+        "a work item was left behind",
+        "The driver was unloaded, or its DriverEntry failed, and the item was still queued, or was allocated and not freed. Windows stops when a worker thread calls the code that is gone; so does the run.";
+    InterruptLeft, "interrupt.left", Soft,
+        "an interrupt was left connected",
+        "The driver was unloaded, or its DriverEntry failed, and the interrupt still leads to its routine. Windows stops when it is raised; so does the run.";
     DeviceLeft, "device.left", Soft,
         "a device object was left behind",
         "The driver is gone and its device object is still there: the next request to it would run unmapped code.";

@@ -1,9 +1,10 @@
 //! The table of exports.
 
 use super::{
-    callback, cancel_queue, data, dbg, event, ex, fast_mutex, fsrtl, interlocked, io, ke, lookaside, mm,
-    mutex, object, ps, push_lock, reader_writer, region, registry, remove_lock, resource, rtl, rundown,
-    secure_pool, seh, semaphore, slist, spin_lock, thread, wait,
+    callback, cancel_queue, data, dbg, dpc, event, ex, fast_mutex, fsrtl, interlocked, interrupt, io, ke,
+    lookaside, mm, mutex, object, processor, ps, push_lock, reader_writer, region, registry, remove_lock,
+    resource, rtl, rundown, secure_pool, seh, semaphore, slist, spin_lock, stack, thread, time, timer, wait,
+    work_item,
 };
 use crate::call::Call;
 use crate::session::Session;
@@ -94,6 +95,9 @@ struct Exporter {
 const NTOSKRNL: Exporter = Exporter { dll: "ntoskrnl.exe", since: 0 };
 /// What the kernel exports from Windows 10 version 2004 on (POOL-029).
 const NTOSKRNL_2004: Exporter = Exporter { since: WindowsVersion::BUILD_OF_2004, ..NTOSKRNL };
+
+/// What drivers import from the hardware abstraction layer; newer kernels have it too.
+const HAL: Exporter = Exporter { dll: "hal.dll", since: 0 };
 
 macro_rules! exports {
     (@check own) => { IrqlCheck::Own };
@@ -463,6 +467,96 @@ exports! {
         PsReturnProcessNonPagedPoolQuota: APC ceiling sure;
         PsReturnProcessPagedPoolQuota: APC ceiling sure;
     }
+    dpc in NTOSKRNL {
+        KeInitializeDpc: HIGH ceiling sure;
+        KeInitializeThreadedDpc: HIGH ceiling sure "a threaded call runs on the stack of the thread that is current, which can't go on meanwhile";
+        KeInsertQueueDpc: HIGH ceiling sure;
+        KeRemoveQueueDpc: HIGH ceiling sure;
+        KeSetImportanceDpc: HIGH ceiling sure "it matters from the next time that the call is queued, or its timer set";
+        KeSetTargetProcessorDpc: HIGH ceiling sure "it matters from the next time that the call is queued, or its timer set";
+        KeSetTargetProcessorDpcEx: HIGH ceiling sure "it matters from the next time that the call is queued, or its timer set";
+        KeFlushQueuedDpcs: PASSIVE ceiling sure;
+    }
+    timer in NTOSKRNL {
+        KeInitializeTimer: DISPATCH ceiling sure;
+        KeInitializeTimerEx: DISPATCH ceiling sure;
+        KeSetTimer: DISPATCH ceiling sure;
+        KeSetTimerEx: DISPATCH ceiling sure;
+        KeSetCoalescableTimer: DISPATCH ceiling sure "the timer expires at its exact time, which every tolerance allows";
+        KeCancelTimer: DISPATCH ceiling sure;
+        KeReadStateTimer: DISPATCH ceiling sure;
+        ExAllocateTimer: DISPATCH ceiling fails "resolution and wake-ups are not modelled: every timer expires at its exact time";
+        ExSetTimer: DISPATCH ceiling sure "the timer expires at its exact time, which every tolerance allows";
+        ExCancelTimer: DISPATCH ceiling sure;
+        ExDeleteTimer: DISPATCH own sure;
+        IoInitializeTimer: PASSIVE ceiling fails;
+        IoStartTimer: DISPATCH ceiling sure "each device's seconds count from its own start";
+        IoStopTimer: DISPATCH ceiling sure;
+    }
+    work_item in NTOSKRNL {
+        ExQueueWorkItem: DISPATCH ceiling sure "there are at most 16 worker threads";
+        IoAllocateWorkItem: DISPATCH ceiling fails;
+        IoInitializeWorkItem: DISPATCH ceiling sure;
+        IoQueueWorkItem: DISPATCH ceiling sure "there are at most 16 worker threads";
+        IoQueueWorkItemEx: DISPATCH ceiling sure "there are at most 16 worker threads";
+        IoFreeWorkItem: DISPATCH ceiling sure;
+        IoUninitializeWorkItem: DISPATCH ceiling sure;
+        IoSizeofWorkItem: HIGH ceiling sure;
+    }
+    processor in NTOSKRNL {
+        KeGetCurrentProcessorNumber: HIGH ceiling sure;
+        KeGetCurrentProcessorNumberEx: HIGH ceiling sure;
+        KeQueryActiveProcessors: HIGH ceiling sure;
+        KeQueryActiveProcessorCount: HIGH ceiling sure;
+        KeQueryActiveProcessorCountEx: HIGH ceiling sure;
+        KeQueryMaximumProcessorCount: HIGH ceiling sure "no processor is added while the machine runs";
+        KeQueryMaximumProcessorCountEx: HIGH ceiling sure "no processor is added while the machine runs";
+        KeQueryActiveGroupCount: HIGH ceiling sure;
+        KeQueryMaximumGroupCount: HIGH ceiling sure;
+        KeQueryGroupAffinity: HIGH ceiling sure;
+        KeGetProcessorNumberFromIndex: HIGH ceiling fails;
+        KeGetProcessorIndexFromNumber: HIGH ceiling sure;
+        KeSetSystemAffinityThread: DISPATCH ceiling sure;
+        KeSetSystemAffinityThreadEx: DISPATCH ceiling sure;
+        KeRevertToUserAffinityThread: DISPATCH ceiling sure;
+        KeRevertToUserAffinityThreadEx: DISPATCH ceiling sure;
+        KeSetSystemGroupAffinityThread: DISPATCH ceiling sure;
+        KeRevertToUserGroupAffinityThread: DISPATCH ceiling sure;
+        KeIpiGenericCall: CLOCK ceiling sure;
+        ExGetPreviousMode: HIGH ceiling sure "it is always kernel mode, since no request comes from user mode yet";
+    }
+    interrupt in NTOSKRNL {
+        IoConnectInterrupt: PASSIVE ceiling fails "there are no devices: the machine raises the interrupt by itself, soon after it is connected and up to 31 times later, at moments that the seed decides";
+        IoConnectInterruptEx: PASSIVE ceiling fails "there are no devices: the machine raises the interrupt by itself, soon after it is connected and up to 31 times later, at moments that the seed decides; a line's level is 5 unless a higher one is asked for, and messages are not found";
+        IoDisconnectInterrupt: PASSIVE ceiling sure;
+        IoDisconnectInterruptEx: PASSIVE ceiling sure;
+        KeSynchronizeExecution: HIGH own sure;
+        KeAcquireInterruptSpinLock: HIGH own sure;
+        KeReleaseInterruptSpinLock: HIGH own sure;
+    }
+    time in NTOSKRNL {
+        KeQuerySystemTime: HIGH ceiling sure "it has the accuracy of the precise one; reading it takes a microsecond";
+        KeQuerySystemTimePrecise: HIGH ceiling sure "reading it takes a microsecond";
+        KeQueryInterruptTime: HIGH ceiling sure "it has the accuracy of the precise one; reading it takes a microsecond";
+        KeQueryInterruptTimePrecise: HIGH ceiling sure "reading it takes a microsecond";
+        KeQueryUnbiasedInterruptTime: HIGH ceiling sure "it has the accuracy of the precise one; reading it takes a microsecond; the machine never sleeps";
+        KeQueryUnbiasedInterruptTimePrecise: HIGH ceiling sure "reading it takes a microsecond; the machine never sleeps";
+        KeQueryTickCount: HIGH ceiling sure "reading it takes a microsecond";
+        KeQueryTimeIncrement: HIGH ceiling sure;
+        KeQueryPerformanceCounter: HIGH ceiling sure "it counts the machine's time, 10,000,000 in a second; reading it takes a microsecond";
+        KeStallExecutionProcessor: HIGH ceiling sure "the machine's time passes, and no other";
+        ExSystemTimeToLocalTime: HIGH ceiling sure "the time zone is that of universal time";
+        ExLocalTimeToSystemTime: HIGH ceiling sure "the time zone is that of universal time";
+        ExSetTimerResolution: APC ceiling sure "timers expire at their exact times whatever the resolution";
+    }
+    stack in NTOSKRNL {
+        KeExpandKernelStackAndCallout: APC ceiling fails;
+        KeExpandKernelStackAndCalloutEx: DISPATCH own fails;
+    }
+    time in HAL {
+        KeQueryPerformanceCounter: HIGH ceiling sure "it counts the machine's time, 10,000,000 in a second; reading it takes a microsecond";
+        KeStallExecutionProcessor: HIGH ceiling sure "the machine's time passes, and no other";
+    }
 }
 
 /// Every routine that a driver can import.
@@ -542,8 +636,8 @@ mod tests {
 
     #[test]
     fn every_routine_is_in_the_table_once() {
-        for (place, export) in TABLE.iter().enumerate() {
-            assert_eq!(place_of(export.name), Some(place), "{}", export.name);
+        for (at, export) in TABLE.iter().enumerate() {
+            assert_eq!(place(export.dll, export.name), Some(at), "{}", export.name);
         }
     }
 

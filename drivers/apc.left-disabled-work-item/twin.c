@@ -1,0 +1,34 @@
+/* Leaves the critical region that a work item's routine enters. */
+#include "kernel.h"
+
+static WORK_QUEUE_ITEM Item;
+
+static VOID NTAPI Work(PVOID Parameter)
+{
+    UNUSED(Parameter);
+    KeEnterCriticalRegion();
+    KeLeaveCriticalRegion();
+}
+
+static VOID Wait(ULONG Milliseconds)
+{
+    LARGE_INTEGER Delay;
+
+    Delay.QuadPart = -10000LL * Milliseconds;
+    KeDelayExecutionThread(KernelMode, FALSE, &Delay);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    ExInitializeWorkItem(&Item, Work, NULL);
+    ExQueueWorkItem(&Item, DelayedWorkQueue);
+    Wait(1);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,28 @@
+/* Queues a deferred procedure call for processor 0. */
+#include "kernel.h"
+
+static KDPC Dpc;
+
+static VOID NTAPI Deferred(PKDPC Dpc, PVOID Context, PVOID First, PVOID Second)
+{
+    UNUSED(Dpc);
+    UNUSED(Context);
+    UNUSED(First);
+    UNUSED(Second);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    KeInitializeDpc(&Dpc, Deferred, NULL);
+    KeSetTargetProcessorDpc(&Dpc, 0);
+    KeInsertQueueDpc(&Dpc, NULL, NULL);
+    KeFlushQueuedDpcs();
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

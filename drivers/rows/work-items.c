@@ -1,0 +1,154 @@
+/* Work items. */
+#include "rows.h"
+
+static volatile LONG Calls;
+static KIRQL Level;
+static PVOID Thread;
+static LONG DeviceThere;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+}
+
+/* The running thread's object, where GS shows it. */
+static PVOID CurrentThread(VOID)
+{
+    PVOID Current;
+
+    __asm__ volatile("movq %%gs:0x188, %0" : "=r"(Current));
+    return Current;
+}
+
+static VOID Wait(ULONG Milliseconds)
+{
+    LARGE_INTEGER Delay;
+
+    Delay.QuadPart = -10000LL * Milliseconds;
+    KeDelayExecutionThread(KernelMode, FALSE, &Delay);
+}
+
+static VOID NTAPI FreeItself(PVOID Parameter)
+{
+    Level = KeGetCurrentIrql();
+    Thread = CurrentThread();
+    Calls++;
+    ExFreePoolWithTag(Parameter, TAG);
+}
+
+static VOID NTAPI QueueAgain(PVOID Parameter)
+{
+    if (Calls++ == 1) {
+        ExQueueWorkItem(Parameter, DelayedWorkQueue);
+    }
+}
+
+static VOID NTAPI DeviceWork(PDEVICE_OBJECT DeviceObject, PVOID Context)
+{
+    Level = KeGetCurrentIrql();
+    DeviceThere = DeviceObject->Type == IO_TYPE_DEVICE;
+    Calls++;
+    IoFreeWorkItem(Context);
+}
+
+static VOID NTAPI ExtendedWork(PVOID Object, PVOID Context, PIO_WORKITEM Item)
+{
+    DeviceThere = ((PDEVICE_OBJECT)Object)->Type == IO_TYPE_DEVICE;
+    Calls += Item == Context;
+    IoUninitializeWorkItem(Item);
+}
+
+static VOID NTAPI SlowWork(PDEVICE_OBJECT DeviceObject, PVOID Context)
+{
+    Wait(5);
+    DeviceThere = DeviceObject->Type == IO_TYPE_DEVICE;
+    IoFreeWorkItem(Context);
+}
+
+static PDEVICE_OBJECT Device(PDRIVER_OBJECT DriverObject)
+{
+    PDEVICE_OBJECT DeviceObject;
+
+    IoCreateDevice(DriverObject, 0, NULL, FILE_DEVICE_UNKNOWN, 0, FALSE, &DeviceObject);
+    return DeviceObject;
+}
+
+static VOID Observe(PDRIVER_OBJECT DriverObject)
+{
+    static WORK_QUEUE_ITEM Twice;
+    PWORK_QUEUE_ITEM Item = ExAllocatePoolWithTag(NonPagedPoolNx, sizeof(*Item), TAG);
+    PDEVICE_OBJECT DeviceObject = Device(DriverObject);
+    PIO_WORKITEM Work, Own;
+
+    ExInitializeWorkItem(Item, FreeItself, Item);
+    ExQueueWorkItem(Item, DelayedWorkQueue);
+    Wait(1);
+    DbgPrint("executive: calls=%d level=%u other-thread=%u\n", Calls, Level, Thread != CurrentThread());
+    ExInitializeWorkItem(&Twice, QueueAgain, &Twice);
+    ExQueueWorkItem(&Twice, CriticalWorkQueue);
+    Wait(1);
+    DbgPrint("again: calls=%d\n", Calls);
+    Work = IoAllocateWorkItem(DeviceObject);
+    IoQueueWorkItem(Work, DeviceWork, DelayedWorkQueue, Work);
+    Wait(1);
+    DbgPrint("device: calls=%d level=%u there=%d\n", Calls, Level, DeviceThere);
+    Own = ExAllocatePoolWithTag(NonPagedPoolNx, IoSizeofWorkItem(), TAG);
+    IoInitializeWorkItem(DeviceObject, Own);
+    IoQueueWorkItemEx(Own, ExtendedWork, HyperCriticalWorkQueue, Own);
+    Wait(1);
+    DbgPrint("extended: calls=%d there=%d\n", Calls, DeviceThere);
+    ExFreePoolWithTag(Own, TAG);
+    DeviceThere = 0;
+    Work = IoAllocateWorkItem(DeviceObject);
+    IoQueueWorkItem(Work, SlowWork, DelayedWorkQueue, Work);
+    IoDeleteDevice(DeviceObject);
+    Wait(10);
+    DbgPrint("kept: there=%d\n", DeviceThere);
+}
+
+/* The image stays until work that keeps a device is done. */
+static VOID NTAPI UnloadWithWork(PDRIVER_OBJECT DriverObject)
+{
+    PIO_WORKITEM Work = IoAllocateWorkItem(DriverObject->DeviceObject);
+
+    IoQueueWorkItem(Work, SlowWork, DelayedWorkQueue, Work);
+    IoDeleteDevice(DriverObject->DeviceObject);
+}
+
+static VOID NoMemory(PDRIVER_OBJECT DriverObject)
+{
+    PDEVICE_OBJECT DeviceObject = Device(DriverObject);
+    PVOID Blocks = NULL;
+    PVOID Block;
+    SIZE_T Size;
+    PIO_WORKITEM Work;
+
+    for (Size = 1 << 20; Size >= 16; Size /= 2) {
+        while ((Block = ExAllocatePoolWithTag(NonPagedPoolNx, Size, TAG)) != NULL) {
+            *(PVOID *)Block = Blocks;
+            Blocks = Block;
+        }
+    }
+    Work = IoAllocateWorkItem(DeviceObject);
+    while (Blocks != NULL) {
+        Block = Blocks;
+        Blocks = *(PVOID *)Block;
+        ExFreePoolWithTag(Block, TAG);
+    }
+    DbgPrint("no-memory: %u\n", Work == NULL);
+    IoDeleteDevice(DeviceObject);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    DriverObject->DriverUnload = DriverUnload;
+    if (IsNamed(RegistryPath, L"unload")) {
+        Device(DriverObject);
+        DriverObject->DriverUnload = UnloadWithWork;
+    } else if (IsNamed(RegistryPath, L"no-memory")) {
+        NoMemory(DriverObject);
+    } else {
+        Observe(DriverObject);
+    }
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,24 @@
+/* Deletes the timer that it allocated. */
+#include "kernel.h"
+
+static PEX_TIMER Timer;
+
+static VOID NTAPI Expired(PEX_TIMER Timer, PVOID Context)
+{
+    UNUSED(Timer);
+    UNUSED(Context);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    ExDeleteTimer(Timer, TRUE, TRUE, NULL);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    Timer = ExAllocateTimer(Expired, NULL, 0);
+    return STATUS_SUCCESS;
+}

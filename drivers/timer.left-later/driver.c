@@ -1,0 +1,21 @@
+/* Leaves a timer set that expires long after the driver is unloaded. */
+#include "kernel.h"
+
+static KTIMER Timer;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    LARGE_INTEGER Due;
+
+    UNUSED(DriverObject);
+    KeInitializeTimer(&Timer);
+    Due.QuadPart = -36000000000LL;
+    KeSetTimer(&Timer, Due, NULL);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

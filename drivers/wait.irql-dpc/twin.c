@@ -1,0 +1,34 @@
+/* Has a timer call it later, and does not wait in a deferred procedure call. */
+#include "kernel.h"
+
+static KDPC Dpc;
+static KTIMER Timer;
+
+static VOID NTAPI Deferred(PKDPC Dpc, PVOID Context, PVOID First, PVOID Second)
+{
+    LARGE_INTEGER Delay;
+
+    UNUSED(Dpc);
+    UNUSED(Context);
+    UNUSED(First);
+    UNUSED(Second);
+    Delay.QuadPart = -10000;
+    KeSetTimer(&Timer, Delay, NULL);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    KeInitializeTimer(&Timer);
+    KeInitializeDpc(&Dpc, Deferred, NULL);
+    KeInsertQueueDpc(&Dpc, NULL, NULL);
+    KeFlushQueuedDpcs();
+    KeCancelTimer(&Timer);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,33 @@
+/* Initializes a work item again while it is queued. */
+#include "kernel.h"
+
+static WORK_QUEUE_ITEM Item;
+
+static VOID NTAPI Work(PVOID Parameter)
+{
+    UNUSED(Parameter);
+}
+
+static VOID Wait(ULONG Milliseconds)
+{
+    LARGE_INTEGER Delay;
+
+    Delay.QuadPart = -10000LL * Milliseconds;
+    KeDelayExecutionThread(KernelMode, FALSE, &Delay);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    ExInitializeWorkItem(&Item, Work, NULL);
+    ExQueueWorkItem(&Item, DelayedWorkQueue);
+    ExInitializeWorkItem(&Item, Work, NULL);
+    Wait(1);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}
