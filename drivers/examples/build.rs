@@ -1,4 +1,4 @@
-//! Builds one of the drivers of this folder, or `rows/NAME`:
+//! Builds one of the drivers of this folder, `rows/NAME` or `races/NAME`:
 //! `cargo run -p ntpool-drivers --example build -- NAME mingw|clang FOLDER`.
 
 use ntpool_drivers::{Source, Toolchain, all, build};
@@ -10,9 +10,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [name, toolchain, folder] = &arguments[..] else { return Err("give NAME mingw|clang FOLDER".into()) };
     let toolchain =
         Toolchain::ALL.into_iter().find(|known| known.name() == toolchain).ok_or("mingw or clang")?;
-    let source = match name.strip_prefix("rows/") {
-        Some(observer) => Source::observer(observer)?,
-        None => all()?.into_iter().find(|driver| driver.name == *name).ok_or("no such driver")?.source(),
+    let source = match (name.strip_prefix("rows/"), name.strip_prefix("races/")) {
+        (Some(observer), _) => Source::observer(observer)?,
+        (_, Some(race)) => Source::race(race),
+        _ => all()?.into_iter().find(|driver| driver.name == *name).ok_or("no such driver")?.source(),
     };
     println!("{}", build(&source, toolchain, Path::new(folder))?.display());
     Ok(())

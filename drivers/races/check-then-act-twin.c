@@ -9,7 +9,7 @@ static VOID NTAPI First(PVOID Context)
     PVOID Taken;
 
     UNUSED(Context);
-    Taken = InterlockedExchangePointer((PVOID volatile *)&Block, NULL);
+    Taken = __atomic_exchange_n(&Block, NULL, __ATOMIC_SEQ_CST);
     if (Taken != NULL) {
         KeQuerySystemTime(&Now);
         ExFreePoolWithTag(Taken, TAG);

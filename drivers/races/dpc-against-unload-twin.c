@@ -16,7 +16,7 @@ static VOID NTAPI Tick(PKDPC Self, PVOID Context, PVOID First, PVOID Second)
     UNUSED(First);
     UNUSED(Second);
     KeQuerySystemTime(&Now);
-    InterlockedIncrement(Ticks); HERE();
+    __sync_fetch_and_add(Ticks, 1); HERE();
 }
 
 static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)

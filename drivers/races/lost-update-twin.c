@@ -7,7 +7,7 @@ static VOID NTAPI First(PVOID Context)
 {
     UNUSED(Context);
     for (ULONG Round = 0; Round < 4; Round++) {
-        InterlockedIncrement(&Count);
+        __sync_fetch_and_add(&Count, 1);
         KeQueryTimeIncrement();
     }
     PsTerminateSystemThread(STATUS_SUCCESS);

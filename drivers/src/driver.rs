@@ -28,6 +28,13 @@ impl Source {
         Ok(Source { name: name.to_owned(), dir, files })
     }
 
+    /// The driver of `races/` in `NAME.c`.
+    #[must_use]
+    pub fn race(name: &str) -> Source {
+        let files = vec![format!("{name}.c"), "../support/cookie.c".to_owned()];
+        Source { name: name.to_owned(), dir: folder().join("races"), files }
+    }
+
     /// The toolchains that can build it.
     ///
     /// A file whose name ends in `-clang.c` needs the language's own structured exceptions, which GCC lacks.

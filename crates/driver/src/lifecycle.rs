@@ -119,6 +119,7 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         loops: Loops::default(),
         own_timers: OwnTimers::default(),
         work_items: WorkItems::default(),
+        queued_at_unload: RefCell::default(),
         interrupts: Interrupts::default(),
         processor_calls: ProcessorCalls::default(),
         spin_locks: SpinLocks::default(),
@@ -365,6 +366,8 @@ impl Session {
             return Ok(());
         }
         let left = self.scheduled_by_driver();
+        let queued = self.dispatcher().queued_dpcs().collect();
+        self.queued_at_unload.replace(queued);
         self.image.unload(&self.physical)?;
         // Whatever the driver left running now meets code that is gone.
         if !self.leave_alone(REST_AFTER_UNLOAD) {

@@ -54,6 +54,8 @@ pub struct Session {
     pub(crate) loops: Loops,
     pub(crate) own_timers: OwnTimers,
     pub(crate) work_items: WorkItems,
+    /// The deferred procedure calls that were queued when the image went.
+    pub(crate) queued_at_unload: RefCell<BTreeSet<VirtualAddress>>,
     pub(crate) interrupts: Interrupts,
     pub(crate) processor_calls: ProcessorCalls,
     pub(crate) spin_locks: SpinLocks,

@@ -13,10 +13,7 @@ const FOR_A_TWIN: u64 = 150;
 
 fn build(name: &str) -> Driver {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let dir = ntpool_drivers::folder().join("races");
-    let files = vec![format!("{name}.c"), "../support/cookie.c".to_owned()];
-    let source = Source { name: name.to_owned(), dir, files };
-    let path: PathBuf = ntpool_drivers::build(&source, Toolchain::Mingw, folder.path())
+    let path: PathBuf = ntpool_drivers::build(&Source::race(name), Toolchain::Mingw, folder.path())
         .unwrap_or_else(|error| panic!("{error}"));
     Driver::from_file(&path).expect("a driver")
 }
@@ -87,6 +84,6 @@ fn an_update_that_is_lost_is_found() {
 
 #[test]
 fn a_deferred_procedure_call_that_unload_does_not_wait_for_is_found() {
-    finds("dpc-against-unload", "memory.use-after-free", 6);
+    finds("dpc-against-unload", "dpc.left", 6);
     is_clean("dpc-against-unload-twin");
 }

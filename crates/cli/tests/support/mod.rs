@@ -91,9 +91,7 @@ pub fn twin(name: &str, into: &Path) -> PathBuf {
 
 /// Builds a driver with a race, or its twin.
 pub fn race(name: &str, into: &Path) -> PathBuf {
-    let dir = ntpool_drivers::folder().join("races");
-    let files = vec![format!("{name}.c"), "../support/cookie.c".to_owned()];
-    build(&Source { name: name.to_owned(), dir, files }, into)
+    build(&Source::race(name), into)
 }
 
 /// Builds a driver of these tests' own: `tests/drivers/NAME.c`.

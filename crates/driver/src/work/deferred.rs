@@ -69,6 +69,11 @@ impl Session {
         timer: Option<VirtualAddress>,
     ) -> Result<(), Stop> {
         let (rule, what) = match timer {
+            // Cancelling the timer does not take back a call that it has queued: that one is the driver's to wait for.
+            Some(timer) if self.queued_at_unload.borrow().contains(&object) => (
+                Rule::DpcLeft,
+                format!("the deferred procedure call at {object}, which the timer at {timer} had queued,"),
+            ),
             Some(timer) => (Rule::TimerLeft, format!("the timer at {timer}")),
             None => (Rule::DpcLeft, format!("the deferred procedure call at {object}")),
         };

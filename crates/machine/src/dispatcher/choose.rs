@@ -206,11 +206,11 @@ impl Dispatcher {
             .filter(|&processor| affinity >> processor & 1 == 1 && self.is_preemptible(processor))
             .map(|processor| {
                 let other = self.effective_priority(self.processors[processor].current);
-                (other, thread.last_processor != Some(processor), processor)
+                (other, self.has_work(processor), thread.last_processor != Some(processor), processor)
             })
             .filter(|&(other, ..)| other < priority)
             .min()
-            .map(|(_, _, processor)| processor)
+            .map(|(.., processor)| processor)
     }
 
     // ── Which processor runs ─────────────────────────────────────────────────────────────────────────────────────
