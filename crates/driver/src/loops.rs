@@ -1,8 +1,8 @@
 //! Loops that call nobody: noticed by the ticks of the host's clock, interrupted so that others can go on.
 //!
-//! Where a tick falls depends on how fast the computer is. A loop that only waits for somebody else does the same whenever
-//! it is interrupted, so a run with such loops still repeats itself; work that takes long without a call may be
-//! interrupted in the middle, and a note says that there was a loop.
+//! A loop in which no register changes only waits: it is interrupted at once, and where every run would interrupt it, so a
+//! run with such loops repeats itself. Other code that calls nobody for long is interrupted where the tick falls, which
+//! depends on how fast the computer is; a note says so.
 
 use crate::call::Call;
 use crate::findings::Draft;
@@ -13,9 +13,6 @@ use ntpool_machine::dispatcher::Stuck;
 use ntpool_types::{Rule, VirtualAddress};
 use std::cell::Cell;
 
-/// So many ticks without a call of anybody's, each thread having had its turns, are a livelock: a second of processor time.
-const MOST_FRUITLESS_TICKS: u32 = 100;
-
 /// How much time passes with a tick where processors run free.
 const TICK_UNITS: u64 = 100_000;
 
@@ -23,7 +20,8 @@ const TICK_UNITS: u64 = 100_000;
 #[derive(Debug, Default)]
 pub(crate) struct Loops {
     steps_at_tick: Cell<u64>,
-    fruitless_ticks: Cell<u32>,
+    /// Whether somebody was interrupted who did more than wait, since the last call of anybody's.
+    somebody_works: Cell<bool>,
 }
 
 impl Session {
@@ -31,44 +29,50 @@ impl Session {
     ///
     /// # Errors
     /// [`Stop::Ended`] when the run has ended meanwhile, be it because all that can go on turn in loops.
-    pub(crate) fn interrupt_loop(&self, registers: &Registers) -> Result<(), Stop> {
+    pub(crate) fn interrupt_loop(&self, registers: &Registers, turns: bool) -> Result<(), Stop> {
         if self.is_free() {
             self.dispatcher().pass(TICK_UNITS);
             self.show_time();
             return self.deliver();
         }
         let steps = self.dispatcher.borrow().steps();
-        // Whoever calls nobody between two ticks turns in a loop, or works long without help.
+        // Whoever calls nobody between two ticks works long without help.
         if self.loops.steps_at_tick.replace(steps) != steps {
-            self.loops.fruitless_ticks.set(0);
-            return Ok(());
+            self.loops.somebody_works.set(false);
+            if !turns {
+                return Ok(());
+            }
         }
         if !self.has_others() {
             return Ok(());
         }
-        self.note_once_at(
-            self.loop_place(registers),
-            "a loop that calls nobody was interrupted, so that other threads could go on",
-        );
+        if !turns {
+            self.loops.somebody_works.set(true);
+        }
+        let what = match turns {
+            true => "a loop that only waits was interrupted, so that other threads could go on",
+            false => {
+                "code that calls nobody for long was interrupted so that other threads could go on, at a moment that depends \
+                 on the computer; the run may not repeat itself"
+            }
+        };
+        self.note_once_at(self.loop_place(registers, turns), what);
         let stuck = self.preempt()?;
         self.loops.steps_at_tick.set(self.dispatcher.borrow().steps());
-        if let Some(stuck) = stuck {
-            let ticks = self.loops.fruitless_ticks.get() + 1;
-            self.loops.fruitless_ticks.set(ticks);
-            if ticks >= MOST_FRUITLESS_TICKS {
-                return Err(self.report_livelock(&stuck, registers));
-            }
+        match stuck {
+            // Where nobody is left who could change anything, loops that only wait do so for ever. One that works may still
+            // come to an end; the time limit decides that.
+            Some(stuck) if !self.loops.somebody_works.get() => Err(self.report_livelock(&stuck, registers)),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    /// Where a loop is, the same wherever in it a tick falls: its function's first instruction.
-    fn loop_place(&self, registers: &Registers) -> VirtualAddress {
+    /// Where a loop is, the same wherever in it a tick falls: where it was interrupted, if that is so, else the first
+    /// instruction of its function.
+    fn loop_place(&self, registers: &Registers, turns: bool) -> VirtualAddress {
         let at = VirtualAddress(registers.instruction);
-        let start = self
-            .image
-            .offset_of(at)
-            .and_then(|offset| self.image.image.unwind_table().function_start(offset));
+        let start = self.image.offset_of(at).filter(|_| !turns);
+        let start = start.and_then(|offset| self.image.image.unwind_table().function_start(offset));
         start.map_or(at, |start| VirtualAddress(self.image.base.0 + u64::from(start)))
     }
 

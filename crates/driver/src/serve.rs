@@ -34,8 +34,8 @@ impl Kernel for Session {
         self.verdict_on_trap(trap)
     }
 
-    fn tick(&self, registers: &Registers) -> Verdict {
-        match self.interrupt_loop(registers) {
+    fn tick(&self, registers: &Registers, turns: bool) -> Verdict {
+        match self.interrupt_loop(registers, turns) {
             Ok(()) => Verdict::Unserved,
             Err(stop) => self.verdict_on(stop, registers),
         }

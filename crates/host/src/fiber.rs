@@ -57,8 +57,11 @@ pub trait Kernel {
 
     /// Takes note that driver code was interrupted by the clock ([`ticks`](crate::ticks)); it goes on with the registers it
     /// had, or not at all.
-    fn tick(&self, registers: &Registers) -> Verdict {
-        let _ = registers;
+    ///
+    /// `turns` says that it turns in a loop in which no register changes, and that it was interrupted where every run would
+    /// interrupt it.
+    fn tick(&self, registers: &Registers, turns: bool) -> Verdict {
+        let _ = (registers, turns);
         Verdict::Unserved
     }
 
@@ -123,7 +126,10 @@ pub(crate) enum Summons {
     /// It trapped.
     Trap(TrapKind),
     /// The host's clock ticked.
-    Tick,
+    Tick {
+        /// Whether it turns in a loop that only waits.
+        turns: bool,
+    },
     /// Its time is over.
     TimeOver,
 }
@@ -217,7 +223,7 @@ pub(crate) unsafe extern "sysv64" fn serve_trap(frame: *const FullFrame) -> u64 
             let trap = Trap { kind, registers };
             (with_kernel(|kernel| kernel.trap(&trap)), Some(Exit::Trapped(trap)))
         }
-        Summons::Tick => (with_kernel(|kernel| kernel.tick(&registers)), None),
+        Summons::Tick { turns } => (with_kernel(|kernel| kernel.tick(&registers, turns)), None),
     };
     match (verdict, otherwise) {
         (Verdict::Stop, _) => give_up(Exit::Stopped),

@@ -31,6 +31,7 @@ pub mod physical;
 pub mod processor_area;
 pub mod processors;
 mod sanitizer;
+mod spin;
 pub mod ticks;
 pub mod trap;
 mod words;

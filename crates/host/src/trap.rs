@@ -20,6 +20,7 @@
 use crate::emulate::{self, Divisor, Refused, Restore, SharedDataAccess};
 use crate::fiber::Summons;
 use crate::layout::{ARENA, PAGED_POOL, SHARED_USER_DATA, SHARED_USER_DATA_SHADOW};
+use crate::spin::{Step, Watch};
 use crate::{HostError, fiber, gate, guarded, processors, ticks};
 use ntpool_machine::{Access, Fault, FullRegisters, Registers, TrapKind, register};
 use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
@@ -61,6 +62,8 @@ struct PendingStep {
 
 thread_local! {
     static PENDING_STEP: Cell<Option<PendingStep>> = const { Cell::new(None) };
+    /// Since a tick, while the processor stops after each instruction.
+    static WATCH: Cell<Option<Watch>> = const { Cell::new(None) };
 }
 
 /// Installs the handlers for this process, on a stack of their own for this thread.
@@ -302,7 +305,36 @@ fn stop_if_asked(interrupted: &mut Interrupted<'_>) {
     }
 }
 
+/// Goes on watching driver code, or takes it off its processor.
+fn watch_step(interrupted: &mut Interrupted<'_>, mut watch: Watch) -> Trapped {
+    let registers = interrupted.registers();
+    let is_in_driver = ARENA.contains(VirtualAddress(registers.instruction));
+    match watch.step(&registers) {
+        // Whoever leaves the driver's code calls somebody.
+        _ if !is_in_driver => {}
+        Step::Again => {
+            WATCH.set(Some(watch));
+            interrupted.set(libc::REG_EFL, registers.flags | TRAP_FLAG);
+            return Trapped::Sent;
+        }
+        Step::Take { turns } => {
+            let registers = Registers { flags: registers.flags & !TRAP_FLAG, ..registers };
+            interrupted.summon(Summons::Tick { turns }, registers);
+            return Trapped::Sent;
+        }
+    }
+    interrupted.set(libc::REG_EFL, registers.flags & !TRAP_FLAG);
+    Trapped::GoesOn
+}
+
 fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) -> Trapped {
+    if let Some(watch) = WATCH.take() {
+        if cause.number == number::DEBUG && PENDING_STEP.get().is_none() {
+            return watch_step(interrupted, watch);
+        }
+        // Code that traps does more than wait.
+        interrupted.set(libc::REG_EFL, interrupted.get(libc::REG_EFL) & !TRAP_FLAG);
+    }
     if cause.number != number::DEBUG {
         // The single step met another trap: the report shows the register as the driver had it.
         end_step(interrupted);
@@ -498,7 +530,8 @@ extern "C" fn on_tick(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
     let mut interrupted = unsafe { Interrupted::of(context) };
     let registers = interrupted.registers();
     if fiber::is_running() && is_between_instructions(&registers) {
-        interrupted.summon(Summons::Tick, registers);
+        WATCH.set(Some(Watch::from(registers)));
+        interrupted.set(libc::REG_EFL, registers.flags | TRAP_FLAG);
     }
 }
 
@@ -507,4 +540,5 @@ fn is_between_instructions(registers: &Registers) -> bool {
     ARENA.contains(VirtualAddress(registers.instruction))
         && !gate::owns(registers.instruction)
         && PENDING_STEP.get().is_none()
+        && WATCH.get().is_none()
 }

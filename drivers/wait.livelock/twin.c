@@ -1,0 +1,39 @@
+/* Two flows of control turn in a loop until the other one sets a flag, which one does before it turns. */
+#include "join.h"
+
+static volatile LONG Question;
+static volatile LONG Answer;
+
+static VOID NOINLINE Turn(volatile LONG *Until)
+{
+    while (*Until == 0) { __asm__ volatile("pause"); } /* MARK: CRIME */
+}
+
+static VOID NTAPI Helper(PVOID Context)
+{
+    UNUSED(Context);
+    Answer = 1;
+    Turn(&Question);
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    PVOID Thread;
+
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    Thread = StartThread(Helper, NULL);
+    if (Thread == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Turn(&Answer);
+    Question = 1;
+    JoinThread(Thread);
+    return STATUS_SUCCESS;
+}
