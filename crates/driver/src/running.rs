@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::stop::Stop;
 use crate::strands::{Job, Strand};
 use ntpool_finding::{Limit, LimitKind, Message, Phase};
-use ntpool_host::{HostError, fiber, processor_area};
+use ntpool_host::{HostError, fiber, processor_area, processors};
 use ntpool_machine::Registers;
 use ntpool_machine::dispatcher::{
     Dispatcher, Stuck, Thread, ThreadId, ThreadState, Timeout, WaitOutcome, WaitStart, Work,
@@ -171,6 +171,8 @@ impl Session {
         if next != here.thread.get() {
             let strand = self.strand_of(next);
             self.become_thread();
+            // The thread that gives way here may be due to another processor.
+            processors::changed();
             self.strands.switch_to(strand);
         } else if !self.is_free() && self.shown_processor.get() != Some(self.processor_number()) {
             self.become_thread();

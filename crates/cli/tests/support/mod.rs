@@ -89,6 +89,16 @@ pub fn twin(name: &str, into: &Path) -> PathBuf {
     build(&driver(name).twin().expect("the driver has a twin"), into)
 }
 
+/// Builds a driver that prints what it sees, and calls it so that it looks at everything.
+pub fn observer(name: &str, into: &Path) -> PathBuf {
+    let built = build(&Source::observer(name).expect("its files"), into);
+    let place = into.join(name);
+    std::fs::create_dir_all(&place).expect("a folder");
+    let observe = place.join("observe.sys");
+    std::fs::copy(built, &observe).expect("a copy");
+    observe
+}
+
 /// Builds a driver with a race, or its twin.
 pub fn race(name: &str, into: &Path) -> PathBuf {
     build(&Source::race(name), into)
