@@ -309,7 +309,7 @@ impl LastLook for () {
     fn look(&self, _: VirtualAddress, _: PageCount) {}
 }
 
-/// What the pool gets of the machine: frames, and the one shard of the one processor.
+/// What the pool gets of the machine: frames, and the one shard that the machine's processors share.
 ///
 /// It has no clock, so the pool gives pages back only when it is told to ([`Pool::trim`]) or finds no run of pages for a
 /// request: what the time of day decides would differ from run to run. Why freed blocks are kept back and patterns are
@@ -367,11 +367,12 @@ impl PageSource for PoolPlatform {
     }
 }
 
-/// The only shard: one processor runs one fiber, which nothing interrupts inside the pool.
+/// The only shard: one thread at a time is inside the machine, and nothing interrupts it inside the pool.
 pub struct OnlyShard(ShardHandle);
 
-// SAFETY: 1. the handle is one of the set that the pool passes to `hold`; 2. one processor runs one fiber, which nothing
-// interrupts inside the pool, so there is one hold at a time.
+// SAFETY: 1. the handle is one of the set that the pool passes to `hold`; 2. the machine's code runs on one thread at a
+// time, under the lock of the module `giant` where there are several, and goes from fiber to fiber nowhere inside the pool:
+// so there is one hold at a time.
 unsafe impl ShardHold for OnlyShard {
     fn shard(&self) -> ShardHandle {
         self.0
