@@ -109,7 +109,10 @@ impl Session {
     pub(crate) fn verdict_on_trap(&self, trap: &Trap) -> Verdict {
         let context = context_of(&fiber::arrival().expect("it has just arrived"));
         let engine = self.engine();
-        let stop = match engine.dispatch_trap(trap, &context) {
+        // Where the stack pointer leads nowhere no handler can be asked.
+        let has_stack = self.strands.stack_holding(VirtualAddress(trap.registers.stack_pointer())).is_some();
+        let dispatched = if has_stack { engine.dispatch_trap(trap, &context) } else { None };
+        let stop = match dispatched {
             Some(dispatched) => engine.settle(dispatched, 0),
             None => {
                 self.report_trap(trap, None);

@@ -5,7 +5,7 @@ use crate::session::Session;
 use ntpool_finding::{Block as BlockRecord, Finding, Hex, Message, Phase, Role, Stack};
 use ntpool_machine::Registers;
 use ntpool_pool::Block;
-use ntpool_types::{BugCheck, BugCheckCode, Bytes, Rule, Violation, VirtualAddress};
+use ntpool_types::{BugCheck, BugCheckCode, Bytes, Irql, Rule, Violation, VirtualAddress};
 use ntpool_verifier::{Leak, StackId, StackTrace};
 use std::collections::BTreeMap;
 
@@ -21,9 +21,16 @@ pub(crate) struct Draft {
     count: u64,
     bytes: Option<Bytes>,
     stacks: Vec<Stack>,
+    /// Whether it is about what the system waits for, and not about who runs.
+    of_system: bool,
 }
 
 impl Draft {
+    /// The same, about what the system waits for, whoever runs.
+    pub(crate) fn of_system(self) -> Draft {
+        Draft { of_system: true, ..self }
+    }
+
     /// A finding under this rule, with the stop that Windows would make.
     pub(crate) fn new(rule: Rule, bug_check: Option<BugCheck>, message: impl Into<String>) -> Draft {
         Draft {
@@ -34,6 +41,7 @@ impl Draft {
             count: 1,
             bytes: None,
             stacks: Vec::new(),
+            of_system: false,
         }
     }
 
@@ -174,13 +182,18 @@ impl Session {
             count,
             bytes: Some(bytes),
             stacks: vec![self.stack(Role::Allocated, stack)],
+            of_system: false,
         });
     }
 
     /// Sends a finding, with the machine's state.
     pub(crate) fn tell(&self, draft: Draft) {
-        let Draft { rule, bug_check, message, block, count, bytes, mut stacks } = draft;
-        if self.phase() == Phase::SystemThread {
+        let Draft { rule, bug_check, message, block, count, bytes, mut stacks, of_system } = draft;
+        let (phase, irql) = match of_system {
+            true => (self.strands.main().phase.get(), Irql::PASSIVE),
+            false => (self.phase(), self.irql()),
+        };
+        if phase == Phase::SystemThread {
             stacks.extend(self.created_stack(self.strands.current().thread.get()));
         }
         let verifier = bug_check.is_some_and(|stop| {
@@ -204,9 +217,9 @@ impl Session {
             count,
             bytes: bytes.map(|bytes| bytes.0),
             stacks,
-            phase: self.phase(),
+            phase,
             processor: self.processor_number().0,
-            irql: self.irql().level(),
+            irql: irql.level(),
             time: self.now().0,
             repeat: self.order.repeat.clone(),
         };

@@ -8,9 +8,10 @@ use crate::call::Call;
 use crate::findings::Draft;
 use crate::session::Session;
 use crate::stop::Stop;
+use ntpool_host::processors;
 use ntpool_machine::Registers;
 use ntpool_machine::dispatcher::Stuck;
-use ntpool_types::{Rule, VirtualAddress};
+use ntpool_types::{ProcessorNumber, Rule, VirtualAddress};
 use std::cell::Cell;
 
 /// How much time passes with a tick where processors run free.
@@ -31,9 +32,14 @@ impl Session {
     /// [`Stop::Ended`] when the run has ended meanwhile, be it because all that can go on turn in loops.
     pub(crate) fn interrupt_loop(&self, registers: &Registers, turns: bool) -> Result<(), Stop> {
         if self.is_free() {
-            self.dispatcher().pass(TICK_UNITS);
-            self.show_time();
-            return self.deliver();
+            // One processor's ticks move the time for all.
+            if processors::own() == ProcessorNumber(0) || self.order.processors == 1 {
+                self.dispatcher().pass(TICK_UNITS);
+                self.show_time();
+            }
+            self.dispatcher().yield_running();
+            processors::changed();
+            return self.boundary();
         }
         let steps = self.dispatcher.borrow().steps();
         // Whoever calls nobody between two ticks works long without help.

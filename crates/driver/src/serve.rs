@@ -55,7 +55,17 @@ impl Kernel for Session {
         }
     }
 
+    fn clock_is_read(&self) {
+        self.dispatcher().look_at_clock();
+        self.show_time();
+    }
+
+    fn processor(&self) -> ProcessorNumber {
+        self.processor_number()
+    }
+
     fn time_stamp(&self) -> u64 {
+        self.dispatcher().look_at_clock();
         self.dispatcher.borrow().clock().read_time_stamp()
     }
 

@@ -116,7 +116,7 @@ impl Session {
         };
         let stacks: Vec<Stack> =
             threads.into_iter().filter_map(|thread| self.waiting_stack(thread)).collect();
-        self.tell(Draft::new(rule, None, message).explained_by(stacks));
+        self.tell(Draft::new(rule, None, message).explained_by(stacks).of_system());
         self.end()
     }
 }

@@ -161,6 +161,21 @@ fn misaligned_operand(instruction: &Instruction, registers: &Registers) -> Optio
     })
 }
 
+/// Whether an instruction changes memory, as one of a loop that only waits does not.
+#[must_use]
+pub fn writes_memory(bytes: &[u8], registers: &Registers) -> bool {
+    let instruction = decode(bytes, registers);
+    // What compilers emit for a memory barrier: it stores what was there.
+    if instruction.mnemonic() == Mnemonic::Or && instruction.op1_kind() == OpKind::Immediate8to32 {
+        return instruction.immediate(1) != 0;
+    }
+    let mut factory = InstructionInfoFactory::new();
+    let info = factory.info(&instruction);
+    info.used_memory()
+        .iter()
+        .any(|memory| !matches!(memory.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess))
+}
+
 /// What the divisor of a division is that the processor refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Divisor {

@@ -79,6 +79,14 @@ pub trait Kernel {
     /// The time stamp counter.
     fn time_stamp(&self) -> u64;
 
+    /// Takes note that driver code reads a clock that lies in memory.
+    fn clock_is_read(&self) {}
+
+    /// The processor that runs.
+    fn processor(&self) -> ProcessorNumber {
+        ProcessorNumber(0)
+    }
+
     /// Serves a page fault, if it can: whether the instruction may be tried again.
     ///
     /// With registers it is driver code's. Without, it is one on paged pool in the midst of the machine's own work, in a

@@ -1,8 +1,8 @@
 //! Telling a loop that only waits from code that works, one instruction at a time.
 //!
 //! A tick finds driver code at an instruction that depends on how fast the computer is. From there on the processor stops
-//! after each instruction: when every register is again as it was at the first one, the code turns in a loop and changes
-//! nothing, and it is taken off its processor at the loop's lowest instruction, which is the same in every run.
+//! after each instruction: when every register is again as it was at the first one and no instruction wrote to memory, the code turns in a loop and
+//! changes nothing, and it is taken off its processor at the loop's lowest instruction, which is the same in every run.
 
 use ntpool_machine::Registers;
 
@@ -41,9 +41,12 @@ impl Watch {
         Watch { first, lowest: registers.instruction, steps: 0, turns: false }
     }
 
-    /// After an instruction.
-    pub(crate) fn step(&mut self, registers: &Registers) -> Step {
+    /// After an instruction; `writes` says that the next one changes memory, which is work.
+    pub(crate) fn step(&mut self, registers: &Registers, writes: bool) -> Step {
         self.steps += 1;
+        if writes {
+            return Step::Take { turns: false };
+        }
         if self.turns {
             return match registers.instruction == self.lowest {
                 true => Step::Take { turns: true },
@@ -82,7 +85,7 @@ mod tests {
         let mut instruction = entry;
         for step in 1.. {
             instruction = 0x100 + (instruction - 0x100 + 2) % 6;
-            if let Step::Take { turns } = watch.step(&at(instruction, count(step))) {
+            if let Step::Take { turns } = watch.step(&at(instruction, count(step)), false) {
                 return (instruction, turns);
             }
         }
@@ -94,6 +97,12 @@ mod tests {
         for entry in [0x100, 0x102, 0x104] {
             assert_eq!(taken(entry, |_| 0), (0x100, true), "met at {entry:#x}");
         }
+    }
+
+    #[test]
+    fn a_loop_that_changes_memory_works() {
+        let mut watch = Watch::from(at(0x100, 0));
+        assert_eq!(watch.step(&at(0x102, 0), true), Step::Take { turns: false });
     }
 
     #[test]

@@ -64,6 +64,8 @@ thread_local! {
     static PENDING_STEP: Cell<Option<PendingStep>> = const { Cell::new(None) };
     /// Since a tick, while the processor stops after each instruction.
     static WATCH: Cell<Option<Watch>> = const { Cell::new(None) };
+    /// A tick was met by code that trapped.
+    static TICK_IS_DUE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Installs the handlers for this process, on a stack of their own for this thread.
@@ -250,6 +252,8 @@ extern "C" fn on_trap(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
     } else if in_driver && !CRASHING.load(Ordering::Relaxed) {
         if on_driver_trap(&mut interrupted, &cause) == Trapped::GoesOn {
             stop_if_asked(&mut interrupted);
+        } else {
+            TICK_IS_DUE.set(false);
         }
     } else if !is_served_for_host(&cause) {
         crash(&interrupted, &cause);
@@ -299,9 +303,16 @@ enum Trapped {
 /// Gives the fiber up where driver code is about to go on, if the parent asked for that while the trap was served. A loop
 /// that traps all the time would hardly be met outside the handler.
 fn stop_if_asked(interrupted: &mut Interrupted<'_>) {
-    if PENDING_STEP.get().is_none() && fiber::take_interrupt() {
+    if PENDING_STEP.get().is_some() {
+        return;
+    }
+    let is_due = TICK_IS_DUE.take();
+    if fiber::take_interrupt() {
         let registers = interrupted.registers();
         interrupted.summon(Summons::TimeOver, registers);
+    } else if is_due {
+        let registers = interrupted.registers();
+        interrupted.summon(Summons::Tick { turns: false }, registers);
     }
 }
 
@@ -309,7 +320,9 @@ fn stop_if_asked(interrupted: &mut Interrupted<'_>) {
 fn watch_step(interrupted: &mut Interrupted<'_>, mut watch: Watch) -> Trapped {
     let registers = interrupted.registers();
     let is_in_driver = ARENA.contains(VirtualAddress(registers.instruction));
-    match watch.step(&registers) {
+    let writes =
+        is_in_driver && emulate::writes_memory(&instruction_bytes(registers.instruction), &registers);
+    match watch.step(&registers, writes) {
         // Whoever leaves the driver's code calls somebody.
         _ if !is_in_driver => {}
         Step::Again => {
@@ -332,8 +345,9 @@ fn on_driver_trap(interrupted: &mut Interrupted<'_>, cause: &Cause) -> Trapped {
         if cause.number == number::DEBUG && PENDING_STEP.get().is_none() {
             return watch_step(interrupted, watch);
         }
-        // Code that traps does more than wait.
+        // Code that traps does more than wait: it is taken off its processor when the trap has been served.
         interrupted.set(libc::REG_EFL, interrupted.get(libc::REG_EFL) & !TRAP_FLAG);
+        TICK_IS_DUE.set(true);
     }
     if cause.number != number::DEBUG {
         // The single step met another trap: the report shows the register as the driver had it.
@@ -396,6 +410,7 @@ fn on_page_fault(
 ) -> Option<TrapKind> {
     let address = VirtualAddress(cause.address);
     if SHARED_USER_DATA.contains(address) {
+        fiber::with_kernel_held(|kernel| kernel.clock_is_read());
         let bytes = instruction_bytes(registers.instruction);
         match emulate::shared_data_access(&bytes, registers) {
             Some(SharedDataAccess::Rebase { register, restore }) => {
@@ -463,7 +478,8 @@ fn on_refused(interrupted: &mut Interrupted<'_>, registers: &Registers, cause: &
             interrupted.set_general(register::RAX, stamp & 0xFFFF_FFFF);
             interrupted.set_general(register::RDX, stamp >> 32);
             if with_processor {
-                interrupted.set_general(register::RCX, 0);
+                let number = fiber::with_kernel_held(|kernel| kernel.processor());
+                interrupted.set_general(register::RCX, u64::from(number.0));
             }
             interrupted.skip(if with_processor { 3 } else { 2 });
             None
@@ -510,13 +526,12 @@ fn pass_on(signal: i32, info: *mut libc::siginfo_t) {
 extern "C" fn on_interrupt(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     clear_flags();
     pass_on(signal, info);
-    if !fiber::is_running() {
-        return;
-    }
     // SAFETY: this is such a handler.
     let mut interrupted = unsafe { Interrupted::of(context) };
     let registers = interrupted.registers();
-    if is_between_instructions(&registers) {
+    if fiber::is_running() && is_between_instructions(&registers) {
+        WATCH.set(None);
+        let registers = Registers { flags: registers.flags & !TRAP_FLAG, ..registers };
         interrupted.summon(Summons::TimeOver, registers);
     } else {
         fiber::interrupt_import();
@@ -529,7 +544,9 @@ extern "C" fn on_tick(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
     // SAFETY: this is such a handler.
     let mut interrupted = unsafe { Interrupted::of(context) };
     let registers = interrupted.registers();
-    if fiber::is_running() && is_between_instructions(&registers) {
+    // A watch whose single step the driver has taken away itself is over.
+    let is_watched = WATCH.get().is_some() && registers.flags & TRAP_FLAG != 0;
+    if fiber::is_running() && is_between_instructions(&registers) && !is_watched {
         WATCH.set(Some(Watch::from(registers)));
         interrupted.set(libc::REG_EFL, registers.flags | TRAP_FLAG);
     }
@@ -540,5 +557,4 @@ fn is_between_instructions(registers: &Registers) -> bool {
     ARENA.contains(VirtualAddress(registers.instruction))
         && !gate::owns(registers.instruction)
         && PENDING_STEP.get().is_none()
-        && WATCH.get().is_none()
 }

@@ -11,6 +11,7 @@ use crate::supervision::{Event, Watcher};
 use ntpool_driver::{Schedule, SwitchTo};
 use ntpool_finding::{Finding, Outcome, Role};
 use ntpool_host::HostError;
+use ntpool_types::Rule;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::num::NonZero;
@@ -95,7 +96,11 @@ impl Search<'_> {
     }
 
     fn new_crime(&self, outcome: &Outcome) -> Option<Crime> {
-        outcome.findings.iter().map(Crime::of).find(|crime| !self.always.contains(crime))
+        // What a time limit ended says more of the computer than of the schedule, and takes long to try again.
+        let by_time = |crime: &Crime| {
+            [Rule::DriverEndlessLoop.id(), Rule::HostChildDied.id()].contains(&crime.rule.as_str())
+        };
+        outcome.findings.iter().map(Crime::of).find(|crime| !self.always.contains(crime) && !by_time(crime))
     }
 
     /// The first of so many seeds under which something new is done wrong, and that run. Several are run at a time; which

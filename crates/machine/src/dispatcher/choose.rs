@@ -24,6 +24,12 @@ use ntpool_types::{Irql, ProcessorNumber};
 /// ever.
 pub const PATIENCE: u32 = 1000;
 
+/// How long a step takes after [`PATIENCE`] of them without a wait, in units of 100 ns.
+const UNITS_PER_LATE_STEP: u64 = 10;
+
+/// How many turns each of those that loop without boundaries has before they count as stuck.
+const PATIENT_ROUNDS: usize = 40;
+
 /// For so many steps a thread that gave way does.
 pub const YIELD_STEPS: u64 = 64;
 
@@ -43,6 +49,7 @@ impl Dispatcher {
             let current = self.processors[self.running].current;
             self.thread_mut(current).yields_until = self.steps + YIELD_STEPS;
         }
+        self.take_time();
         self.expire_due();
         // An idle thread that has nothing to do may ask too, and stays.
         self.choose();
@@ -58,6 +65,7 @@ impl Dispatcher {
     /// [`Stuck`] when nobody can ever go on by itself.
     pub fn block(&mut self) -> Result<ThreadId, Stuck> {
         self.steps += 1;
+        self.streak = 0;
         self.spinning_rounds = 0;
         loop {
             self.expire_due();
@@ -93,14 +101,30 @@ impl Dispatcher {
             if !self.advance() {
                 self.spinning_rounds += 1;
                 let oldest = candidates.iter().min_by_key(|candidate| self.yields_until(candidate.thread));
+                // One may wait for what the other does, and the other way round: only many turns for each tell.
+                let is_hopeless = self.spinning_rounds > PATIENT_ROUNDS * candidates.len();
                 return match oldest.copied() {
-                    Some(next) if next.thread != spinner && self.spinning_rounds <= 2 * candidates.len() => {
+                    Some(next) if next.thread != spinner && !is_hopeless => {
                         self.go_on(next);
                         Ok(next.thread)
                     }
                     _ => Err(self.stuck()),
                 };
             }
+        }
+    }
+
+    /// The running processor looks at a clock without a call.
+    pub fn look_at_clock(&mut self) {
+        self.take_time();
+        self.expire_due();
+    }
+
+    /// Lets a microsecond pass for who has not waited for long.
+    pub(super) fn take_time(&mut self) {
+        self.streak = self.streak.saturating_add(1);
+        if self.streak > PATIENCE {
+            self.pass(UNITS_PER_LATE_STEP);
         }
     }
 
@@ -199,7 +223,7 @@ impl Dispatcher {
 
     /// The processor that a ready thread takes: the one whose thread has the lowest priority, among equals the one
     /// that it ran on last.
-    fn processor_for(&self, id: ThreadId, priority: i16) -> Option<usize> {
+    pub(super) fn processor_for(&self, id: ThreadId, priority: i16) -> Option<usize> {
         let thread = self.thread(id);
         let affinity = thread.affinity();
         (0..self.processors.len())

@@ -4,6 +4,7 @@
 //! ([`run_as`](Dispatcher::run_as)). A processor looks after itself only: it takes the threads that are due to it when it
 //! comes by, and leaves alone what runs on the others.
 
+use super::choose::{PATIENCE, YIELD_STEPS};
 use super::stuck::Stuck;
 use super::{Dispatcher, ThreadId, ThreadState};
 use ntpool_types::ProcessorNumber;
@@ -21,6 +22,13 @@ impl Dispatcher {
     /// The running thread has reached a boundary: who goes on on its processor, now that others may be due to it?
     pub fn boundary_here(&mut self) -> ThreadId {
         self.steps += 1;
+        self.stayed += 1;
+        if self.stayed >= PATIENCE {
+            self.stayed = 0;
+            let (_, id) = self.running();
+            self.thread_mut(id).yields_until = self.steps + YIELD_STEPS;
+        }
+        self.take_time();
         self.expire_due();
         self.place_here();
         self.running().1
@@ -44,8 +52,10 @@ impl Dispatcher {
     /// # Errors
     /// [`Stuck`] when nobody can ever go on.
     pub fn advance_when_quiet(&mut self) -> Result<bool, Stuck> {
-        let is_quiet =
-            self.ready.is_empty() && (0..self.processors.len()).all(|number| !self.can_go_on(number));
+        // A ready thread that no processor takes waits like any other.
+        let is_due = |&id: &ThreadId| self.processor_for(id, self.effective_priority(id)).is_some();
+        let is_quiet = !self.ready.iter().any(is_due)
+            && (0..self.processors.len()).all(|number| !self.can_go_on(number));
         if !is_quiet {
             return Ok(false);
         }

@@ -18,7 +18,8 @@
 //!    then calls [`block`](Dispatcher::block).
 //! 4. After each call, the driver's memory shows what [`take_changed`](Dispatcher::take_changed) tells.
 //!
-//! Time stands still while anybody can go on, but for what the caller lets [`pass`](Dispatcher::pass).
+//! Time stands still while anybody can go on, but for what the caller lets [`pass`](Dispatcher::pass), and for a microsecond at
+//! each boundary once [`PATIENCE`] of them came without a wait: somebody polls, or works long enough for a clock to notice.
 //!
 //! # Invariants
 //! - A thread is in exactly one place: current on one processor, ready, in the queues of what it waits for, or ended.
@@ -117,6 +118,8 @@ pub struct Dispatcher {
     stayed: u32,
     /// Loops without boundaries that were interrupted in a row without anything to wait for.
     spinning_rounds: usize,
+    /// Boundaries and looks at the clock since anybody last waited.
+    streak: u32,
     schedule: Schedule,
     /// Kept for its memory.
     candidates: Vec<Candidate>,
@@ -160,6 +163,7 @@ impl Dispatcher {
             steps: 0,
             stayed: 0,
             spinning_rounds: 0,
+            streak: 0,
             schedule,
             candidates: Vec::new(),
         }
