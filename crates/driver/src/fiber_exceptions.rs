@@ -118,8 +118,14 @@ impl Session {
         };
         self.conclude(stop, |stop| match stop {
             Stop::Unhandled(unhandled) => self.report_trap(trap, Some(&unhandled)),
+            // Without a stack nobody can be asked; the trap is the news, not that its record has no place.
+            Stop::Fault(_) if !self.is_on_a_stack(&trap.registers) => self.report_trap(trap, None),
             stop => self.report_stop(stop, &trap.registers),
         })
+    }
+
+    fn is_on_a_stack(&self, registers: &Registers) -> bool {
+        self.strands.stack_holding(VirtualAddress(registers.stack_pointer())).is_some()
     }
 
     fn conclude(&self, stop: Stop, report: impl FnOnce(Stop)) -> Verdict {
