@@ -52,6 +52,9 @@
 #undef ExSemaphoreObjectType
 #undef PsThreadType
 
+/* The address that is never valid; the headers do not have it. */
+extern __declspec(dllimport) PVOID MmBadPointer;
+
 NTKERNELAPI KIRQL NTAPI KeGetCurrentIrql(VOID);
 NTKERNELAPI VOID NTAPI KeLowerIrql(KIRQL NewIrql);
 NTKERNELAPI KIRQL NTAPI KfRaiseIrql(KIRQL NewIrql);

@@ -180,11 +180,24 @@ static VOID SCOPED TakeCall0(VOID(NTAPI *Routine)(VOID))
     TRY_EXCEPT(TakeCall0, Routine(), TakingCode, EVENT("handler"));
 }
 
+static VOID CheckLimits(VOID)
+{
+    ULONG64 Limit = MmUserProbeAddress;
+
+    DbgPrint("limits: probe=%I64x highest=%I64x system=%I64x\n", Limit, (ULONG64)(ULONG_PTR)MmHighestUserAddress,
+             (ULONG64)(ULONG_PTR)MmSystemRangeStart);
+    PROBE("variable-below", Limit - 16, 16, 1);
+    PROBE("variable-across", Limit - 15, 16, 1);
+    PROBE("variable", Limit, 1, 1);
+    DbgPrint("image: above=%u\n", (ULONG_PTR)Mine >= (ULONG_PTR)MmSystemRangeStart);
+}
+
 static VOID Observe(VOID)
 {
     static UCHAR __attribute__((aligned(16))) Bytes[32];
 
     CheckProbes();
+    CheckLimits();
     CASE("raise-access", TakeCall0(RaiseAccessViolation));
     CASE("raise-misaligned", TakeCall0(RaiseMisalignment));
     CASE("raise-rtl", TakeCall0(RaiseRtl));
@@ -218,6 +231,14 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     DriverObject->DriverUnload = DriverUnload;
     if (IsNamed(RegistryPath, L"fast-fail")) {
         CASE("fast-fail", TakeCall0(FastFail));
+    } else if (IsNamed(RegistryPath, L"bad-pointer")) {
+        DbgPrint("address: %I64x\n", (ULONG64)(ULONG_PTR)MmBadPointer);
+        CASE("bad-pointer", TakeLoad((ULONG64)(ULONG_PTR)MmBadPointer));
+    } else if (IsNamed(RegistryPath, L"bad-pointer-end")) {
+        CASE("bad-pointer-end", TakeStore((ULONG64)(ULONG_PTR)MmBadPointer + PAGE_SIZE - 4));
+    } else if (IsNamed(RegistryPath, L"bad-pointer-high")) {
+        KfRaiseIrql(DISPATCH_LEVEL);
+        CASE("bad-pointer-high", TakeLoad((ULONG64)(ULONG_PTR)MmBadPointer));
     } else if (IsNamed(RegistryPath, L"levels")) {
         /* The probes and the first raise go up to APC_LEVEL, the other two must be called at PASSIVE_LEVEL. */
         Old = KfRaiseIrql(APC_LEVEL);

@@ -1,4 +1,5 @@
 /* Uses of blocks that were freed. */
+#include "join.h"
 #include "rows.h"
 
 #define MANY 2000
@@ -91,6 +92,21 @@ static PVOID FreeAndLose(VOID)
     return Block;
 }
 
+/* A block of many pages that was freed and whose pages are given back at once. */
+static volatile UCHAR *FreeLarge(VOID)
+{
+    PVOID Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, LARGE, TAG);
+
+    ExFreePoolWithTag(Block, TAG); HERE();
+    return Block;
+}
+
+static VOID NTAPI FreeInThread(PVOID Block)
+{
+    DbgPrint("freed-by: %d\n", (int)(ULONG_PTR)PsGetCurrentThreadId());
+    ExFreePoolWithTag(Block, TAG); HERE();
+}
+
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     volatile UCHAR *Block;
@@ -129,6 +145,34 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     if (IsNamed(RegistryPath, L"gone")) {
         Block = FreeAndLose();
         Block[7] = 0; HERE();
+        return STATUS_SUCCESS;
+    }
+    if (IsNamed(RegistryPath, L"gone-low")) {
+        FreeLarge()[7] = 0; HERE();
+        return STATUS_SUCCESS;
+    }
+    if (IsNamed(RegistryPath, L"gone-high")) {
+        Block = FreeLarge();
+        KfRaiseIrql(DISPATCH_LEVEL);
+        Block[7] = 0; HERE();
+        return STATUS_SUCCESS;
+    }
+    if (IsNamed(RegistryPath, L"gone-high-copy")) {
+        UCHAR Zero = 0;
+
+        Block = FreeLarge();
+        KfRaiseIrql(DISPATCH_LEVEL);
+        RtlCopyMemory((PVOID)(Block + 7), &Zero, 1); HERE();
+        return STATUS_SUCCESS;
+    }
+    if (IsNamed(RegistryPath, L"by-thread") || IsNamed(RegistryPath, L"by-thread-touched")) {
+        DbgPrint("allocated-by: %d\n", (int)(ULONG_PTR)PsGetCurrentThreadId());
+        Block = ExAllocatePool2(POOL_FLAG_NON_PAGED, LARGE, TAG);
+        JoinThread(StartThread(FreeInThread, (PVOID)Block));
+        if (IsNamed(RegistryPath, L"by-thread-touched")) {
+            Block[7] = 0; HERE();
+        }
+        ExFreePoolWithTag((PVOID)Block, TAG); HERE();
         return STATUS_SUCCESS;
     }
     if (IsNamed(RegistryPath, L"tail")) {

@@ -178,6 +178,14 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     if (IsNamed(RegistryPath, L"not-initialized")) {
         KeEnterCriticalRegion();
         ExAcquireResourceSharedLite(&Resource, TRUE); HERE();
+    } else if (IsNamed(RegistryPath, L"not-owned") || IsNamed(RegistryPath, L"not-a-thread")) {
+        ExInitializeResourceLite(&Resource);
+        DbgPrint("released: resource=%p thread=%p\n", &Resource, KeGetCurrentThread());
+        KeEnterCriticalRegion();
+        if (IsNamed(RegistryPath, L"not-a-thread")) {
+            ExReleaseResourceForThreadLite(&Resource, (ERESOURCE_THREAD)0x1230); HERE();
+        }
+        ExReleaseResourceLite(&Resource); HERE();
     } else {
         Observe();
     }

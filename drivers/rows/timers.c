@@ -55,6 +55,29 @@ static VOID NTAPI SlowDpc(PKDPC Object, PVOID Context, PVOID First, PVOID Second
     __sync_sub_and_fetch(&InCall, 1);
 }
 
+/* Waits for an expired timer twice: whom it lets go, and its state in the end. */
+static VOID CheckWaits(const char *Name, TIMER_TYPE Type)
+{
+    LARGE_INTEGER Due;
+    NTSTATUS First, Second;
+    LONG Expired, Then, Again;
+
+    KeInitializeTimerEx(&Timer, Type);
+    Due.QuadPart = -10000;
+    KeSetTimer(&Timer, Due, NULL);
+    Wait(2);
+    Expired = KeReadStateTimer(&Timer);
+    Due.QuadPart = 0;
+    First = KeWaitForSingleObject(&Timer, Executive, KernelMode, FALSE, &Due);
+    Second = KeWaitForSingleObject(&Timer, Executive, KernelMode, FALSE, &Due);
+    Then = KeReadStateTimer(&Timer);
+    Due.QuadPart = -10000;
+    KeSetTimer(&Timer, Due, NULL);
+    Again = KeReadStateTimer(&Timer);
+    DbgPrint("%s: expired=%d waits=%x,%x then=%d set=%d\n", Name, Expired, First, Second, Then, Again);
+    KeCancelTimer(&Timer);
+}
+
 static VOID OneShot(VOID)
 {
     LARGE_INTEGER Due;
@@ -224,6 +247,8 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     } else if (IsNamed(RegistryPath, L"delete-wait")) {
         DeleteAndWait();
     } else {
+        CheckWaits("notification-waits", NotificationTimer);
+        CheckWaits("synchronization-waits", SynchronizationTimer);
         OneShot();
         Periodic();
         Allocate();

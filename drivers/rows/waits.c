@@ -1,6 +1,7 @@
 /* Waiting, semaphores, mutexes and regions. */
 #include "join.h"
 #include "rows.h"
+#include "seh.h"
 
 /* The time since the system started, by its documented offset. */
 #define INTERRUPT_TIME (*(volatile ULONG64 *)0xFFFFF78000000008ULL)
@@ -154,6 +155,55 @@ static VOID CheckSemaphore(VOID)
              Statuses[2]);
 }
 
+/* Releases a semaphore by more than there is room for; whether that raised. */
+static BOOLEAN SCOPED ReleaseTooMuch(LONG Adjustment)
+{
+    volatile BOOLEAN Raised = FALSE;
+
+    TRY_ALWAYS(ReleaseTooMuch, KeReleaseSemaphore(&Semaphore, IO_NO_INCREMENT, Adjustment, FALSE), Raised = TRUE);
+    return Raised;
+}
+
+static VOID CheckLimit(VOID)
+{
+    BOOLEAN Raised[2];
+    LONG Counts[2];
+
+    KeInitializeSemaphore(&Semaphore, 1, 3);
+    Raised[0] = ReleaseTooMuch(3);
+    Counts[0] = KeReadStateSemaphore(&Semaphore);
+    Raised[1] = ReleaseTooMuch(2);
+    Counts[1] = KeReadStateSemaphore(&Semaphore);
+    DbgPrint("over-limit: raised=%d count=%d again=%d full=%d\n", Raised[0], Counts[0], Raised[1], Counts[1]);
+}
+
+/* Announces a wait with the release of a mutex and of a semaphore; the levels before, until and after the wait. */
+static VOID CheckAnnounced(VOID)
+{
+    ULONG Levels[4];
+    KIRQL Old;
+
+    PrepareEvents(1, FALSE);
+    KeInitializeMutex(&Mutex, 0);
+    KeInitializeSemaphore(&Semaphore, 0, 1);
+    WaitFor(&Mutex);
+    KeReleaseMutex(&Mutex, TRUE);
+    Levels[0] = ReadCr8();
+    WaitUntil(&Events[0], MILLISECONDS(1));
+    Levels[1] = ReadCr8();
+    KeReleaseSemaphore(&Semaphore, IO_NO_INCREMENT, 1, TRUE);
+    Levels[2] = ReadCr8();
+    WaitUntil(&Events[0], MILLISECONDS(1));
+    Levels[3] = ReadCr8();
+    WaitFor(&Mutex);
+    WaitFor(&Semaphore);
+    Old = KfRaiseIrql(DISPATCH_LEVEL);
+    KeReleaseMutex(&Mutex, FALSE);
+    KeReleaseSemaphore(&Semaphore, IO_NO_INCREMENT, 1, FALSE);
+    KeLowerIrql(Old);
+    DbgPrint("announced: mutex=%u,%u semaphore=%u,%u\n", Levels[0], Levels[1], Levels[2], Levels[3]);
+}
+
 static VOID CheckRegions(VOID)
 {
     BOOLEAN Seen[6];
@@ -191,6 +241,8 @@ static VOID Observe(VOID)
     CheckMutex();
     CheckOwner();
     CheckSemaphore();
+    CheckLimit();
+    CheckAnnounced();
     CheckRegions();
 }
 
@@ -214,6 +266,17 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         PrepareEvents(1, TRUE);
         Old = KfRaiseIrql(5);
         WaitUntil(&Events[0], 0); HERE();
+        KeLowerIrql(Old);
+    } else if (IsNamed(RegistryPath, L"mutex-above-dispatch")) {
+        KeInitializeMutex(&Mutex, 0);
+        WaitFor(&Mutex);
+        Old = KfRaiseIrql(5);
+        KeReleaseMutex(&Mutex, FALSE); HERE();
+        KeLowerIrql(Old);
+    } else if (IsNamed(RegistryPath, L"semaphore-above-dispatch")) {
+        KeInitializeSemaphore(&Semaphore, 0, 1);
+        Old = KfRaiseIrql(5);
+        KeReleaseSemaphore(&Semaphore, IO_NO_INCREMENT, 1, FALSE); HERE();
         KeLowerIrql(Old);
     } else if (IsNamed(RegistryPath, L"not-owner")) {
         KeInitializeMutex(&Mutex, 0);

@@ -139,6 +139,32 @@ static VOID NoMemory(PDRIVER_OBJECT DriverObject)
     IoDeleteDevice(DeviceObject);
 }
 
+static KMUTEX Mutex;
+
+static VOID NTAPI ReturnRaised(PVOID Parameter)
+{
+    UNUSED(Parameter);
+    KfRaiseIrql(DISPATCH_LEVEL);
+}
+
+static VOID NTAPI ReturnOwning(PVOID Parameter)
+{
+    UNUSED(Parameter);
+    KeWaitForSingleObject(&Mutex, Executive, KernelMode, FALSE, NULL);
+}
+
+/* Runs a routine that leaves something behind, and tells what it was given. */
+static VOID RunOnce(PWORKER_THREAD_ROUTINE Routine)
+{
+    static WORK_QUEUE_ITEM Item;
+
+    KeInitializeMutex(&Mutex, 0);
+    ExInitializeWorkItem(&Item, Routine, (PVOID)42);
+    DbgPrint("item: routine=%p item=%p\n", Routine, &Item);
+    ExQueueWorkItem(&Item, DelayedWorkQueue);
+    Wait(1);
+}
+
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     DriverObject->DriverUnload = DriverUnload;
@@ -147,6 +173,10 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         DriverObject->DriverUnload = UnloadWithWork;
     } else if (IsNamed(RegistryPath, L"no-memory")) {
         NoMemory(DriverObject);
+    } else if (IsNamed(RegistryPath, L"returns-raised")) {
+        RunOnce(ReturnRaised);
+    } else if (IsNamed(RegistryPath, L"returns-owning")) {
+        RunOnce(ReturnOwning);
     } else {
         Observe(DriverObject);
     }

@@ -28,9 +28,6 @@ pub(crate) struct Requested {
     pub(crate) tag: Option<Tag>,
 }
 
-/// The number of the only thread.
-pub(crate) const THREAD: u64 = 8;
-
 impl Session {
     /// Reports what is wrong with asking for pool at this level or of this size.
     pub(crate) fn check_allocation(&self, call: &Call<'_>, kind: PoolKind, pool_type: u64, size: Bytes) {
@@ -90,7 +87,8 @@ impl Session {
         self.note_given(block.address, true);
         let stack = self.intern(&self.trace(call.registers()));
         let Block { address, size, kind, tag } = block;
-        let record = Allocation { address, size, kind, tag, stack, thread: THREAD, sequence: 0 };
+        let record =
+            Allocation { address, size, kind, tag, stack, thread: self.running_number(), sequence: 0 };
         self.tracker.borrow_mut().record_allocation(record);
         Some(block.address)
     }
@@ -185,9 +183,10 @@ impl Session {
 
     /// Keeps account of a block that was freed by the call at `stack`.
     pub(crate) fn record_free_at(&self, freed: &Block, stack: StackId) {
-        let allocation = self.tracker.borrow_mut().record_free(freed.address, stack, THREAD);
+        let thread = self.running_number();
+        let allocation = self.tracker.borrow_mut().record_free(freed.address, stack, thread);
         if let Some(allocation) = allocation {
-            self.watch_freed(FreedAllocation { allocation, stack, thread: THREAD });
+            self.watch_freed(FreedAllocation { allocation, stack, thread });
         }
         self.note_given(freed.address, false);
         if let Some(charge) = self.charged.borrow_mut().remove(&freed.address) {
@@ -229,9 +228,11 @@ impl Session {
 
     fn report_double_free(&self, call: &Call<'_>, address: VirtualAddress, violation: &Violation) {
         let record = self.tracker.borrow().last_freed(address).copied();
+        let mut message = violation.rule.title().to_owned();
         let (block, stacks) = match record {
             Some(freed) => {
                 let Allocation { address, size, kind, tag, .. } = freed.allocation;
+                message += &self.threads_of(&freed);
                 (Some(Block { address, size, kind, tag }), self.history(&freed))
             }
             None => match self.pool.find(address) {
@@ -239,7 +240,21 @@ impl Session {
                 _ => (None, Vec::new()),
             },
         };
-        self.report_with(call, violation, violation.rule.title(), block.as_ref(), stacks, Role::Again);
+        self.report_with(call, violation, &message, block.as_ref(), stacks, Role::Again);
+    }
+
+    /// The number of the thread that runs, under which allocations and frees are recorded.
+    pub(crate) fn running_number(&self) -> u64 {
+        self.number_of(self.thread())
+    }
+
+    /// Whose block a freed one was, for the end of a message; nothing when only the thread that runs had to do with it.
+    pub(crate) fn threads_of(&self, freed: &FreedAllocation) -> String {
+        let (made, ended) = (freed.allocation.thread, freed.thread);
+        if [made, ended] == [self.running_number(); 2] {
+            return String::new();
+        }
+        format!("; thread {made} had allocated it and thread {ended} freed it")
     }
 
     /// Where the live block at this address was allocated.

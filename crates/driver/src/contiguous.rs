@@ -1,6 +1,5 @@
 //! Physically contiguous memory that the driver asked for, seen through the direct map.
 
-use crate::allocations::THREAD;
 use crate::call::Call;
 use crate::session::Session;
 use ntpool_host::guarded;
@@ -29,8 +28,15 @@ impl Session {
         let _ = guarded::fill(address, size.pages_rounded_up().bytes(), self.rubbish);
         let stack = self.intern(&self.trace(call.registers()));
         let kind = PoolKind::NonPaged;
-        let record =
-            Allocation { address, size, kind, tag: CONTIGUOUS_TAG, stack, thread: THREAD, sequence: 0 };
+        let record = Allocation {
+            address,
+            size,
+            kind,
+            tag: CONTIGUOUS_TAG,
+            stack,
+            thread: self.running_number(),
+            sequence: 0,
+        };
         self.tracker.borrow_mut().record_allocation(record);
         Some(address)
     }
@@ -41,7 +47,7 @@ impl Session {
         match known {
             Some(block) if self.physical.free_contiguous(address, block.size) => {
                 let stack = self.intern(&self.trace(call.registers()));
-                self.tracker.borrow_mut().record_free(address, stack, THREAD);
+                self.tracker.borrow_mut().record_free(address, stack, self.running_number());
                 self.memory_freed(stack, address, block.size);
             }
             _ => {

@@ -1,6 +1,5 @@
 //! The driver's device objects: their memory, and what is left of them.
 
-use crate::allocations::THREAD;
 use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
@@ -124,7 +123,8 @@ impl Session {
         if let Some(Made { stack, .. }) = made {
             // While it lived it was no block of the driver's; what comes after is a use after free like any other.
             let Block { address, size, kind, tag } = freed;
-            let record = Allocation { address, size, kind, tag, stack, thread: THREAD, sequence: 0 };
+            let record =
+                Allocation { address, size, kind, tag, stack, thread: self.running_number(), sequence: 0 };
             self.tracker.borrow_mut().record_allocation(record);
             self.record_free_at(&freed, at);
         }

@@ -4,6 +4,7 @@ use crate::exceptions::{Reason, Unhandled, Where, unhandled_stop};
 use crate::findings::Draft;
 use crate::session::Session;
 use crate::stop::Stop;
+use crate::trap_words::{fast_fail_meaning, trap_meaning};
 use ntpool_abi::KERNEL_STACK_SIZE;
 use ntpool_finding::{Limit, Message, Phase, Stack};
 use ntpool_host::layout;
@@ -108,7 +109,10 @@ impl Session {
             TrapKind::SoftwareInterrupt(FAST_FAIL) => draft_fast_fail(registers),
             TrapKind::SoftwareInterrupt(vector) => unexpected_trap(
                 GENERAL_PROTECTION,
-                format!("software interrupt {vector:#x} at {at} has no handler"),
+                format!(
+                    "software interrupt {vector:#x} at {at} has no handler: {}",
+                    trap_meaning(GENERAL_PROTECTION)
+                ),
             ),
             TrapKind::SystemCall(number) => Draft::new(
                 Rule::DriverSystemCall,
@@ -116,7 +120,8 @@ impl Session {
                 format!("the instruction at {at} made system call {number}; it was not carried out"),
             ),
             TrapKind::Other(number) => {
-                unexpected_trap(number, format!("the processor raised trap {number} at {at}"))
+                let what = trap_meaning(number);
+                unexpected_trap(number, format!("the processor raised trap {number:#x} at {at}: {what}"))
             }
         };
         let draft = match unhandled {
@@ -208,8 +213,10 @@ impl Session {
             Rule::MemoryIrql | Rule::MemoryPagedIrql => format!("{cause} was {deed} at {}", fault.irql),
             _ => format!("{cause} was {deed}"),
         };
-        let draft = Draft::new(violation.rule, Some(violation.bug_check), message);
-        match self.freed_block_at(fault.address).filter(|_| violation.rule == Rule::MemoryFreedPool) {
+        let freed = self.freed_block_at(fault.address).filter(|_| violation.rule == Rule::MemoryFreedPool);
+        let threads = freed.as_ref().map(|freed| self.threads_of(freed)).unwrap_or_default();
+        let draft = Draft::new(violation.rule, Some(violation.bug_check), message + &threads);
+        match freed {
             Some(freed) => {
                 let Allocation { address, size, kind, tag, .. } = freed.allocation;
                 let block = ntpool_pool::Block { address, size, kind, tag };
@@ -271,36 +278,12 @@ fn draft_fast_fail(registers: &Registers) -> Draft {
     let code = registers.general[register::RCX];
     let stop = BugCheck::new(BugCheckCode::KERNEL_SECURITY_CHECK_FAILURE, [code, 0, 0, 0]);
     match code {
-        0 | 2 => {
-            Draft::new(Rule::StackCookie, Some(stop), "a function found its stack cookie changed".to_owned())
-        }
+        0 | 2 => Draft::new(Rule::StackCookie, Some(stop), fast_fail_meaning(code).to_owned()),
         _ => Draft::new(
             Rule::CpuFastFail,
             Some(stop),
             format!("the driver stopped itself with fast fail code {code:#x}: {}", fast_fail_meaning(code)),
         ),
-    }
-}
-
-/// What a fast fail code says (MACH-037, MACH-038).
-fn fast_fail_meaning(code: u64) -> &'static str {
-    match code {
-        1 => "a virtual function table was not the expected one",
-        3 => "a doubly linked list entry was corrupt, as after removing it twice",
-        4 => "FAST_FAIL_INCORRECT_STACK",
-        5 => "an argument that a check calls fatal was not valid",
-        6 => "the stack cookie was not initialized",
-        7 => "the program asked for a fatal exit",
-        8 => "an array index was out of bounds",
-        9 => "registry values of an untrusted hive were queried without a type check",
-        10 => "an indirect call went to a place that is no valid target",
-        11 => "memory was written that a write guard protects",
-        14 => "a reference count was not valid",
-        19 => "data that must not change had changed",
-        21 => "the chain of exception handlers was not valid",
-        28 => "a buffer was accessed out of its bounds",
-        29 => "a node of a balanced tree was corrupt",
-        _ => "a code that has no public meaning",
     }
 }
 
@@ -326,6 +309,9 @@ impl AddressMap for Session {
         }
         if layout::STACKS.contains(address) {
             return Occupant::StackGuard;
+        }
+        if layout::BAD_POINTER.contains(address) {
+            return Occupant::BadPointer;
         }
         if layout::DIRECT_MAP.contains(address) {
             return Occupant::DirectMap;

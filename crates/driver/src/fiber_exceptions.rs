@@ -110,8 +110,8 @@ impl Session {
         let context = context_of(&fiber::arrival().expect("it has just arrived"));
         let engine = self.engine();
         // Where the stack pointer leads nowhere no handler can be asked.
-        let has_stack = self.strands.stack_holding(VirtualAddress(trap.registers.stack_pointer())).is_some();
-        let dispatched = if has_stack { engine.dispatch_trap(trap, &context) } else { None };
+        let dispatched =
+            if self.is_on_a_stack(&trap.registers) { engine.dispatch_trap(trap, &context) } else { None };
         let stop = match dispatched {
             Some(dispatched) => engine.settle(dispatched, 0),
             None => {
@@ -123,6 +123,10 @@ impl Session {
             Stop::Unhandled(unhandled) => self.report_trap(trap, Some(&unhandled)),
             stop => self.report_stop(stop, &trap.registers),
         })
+    }
+
+    fn is_on_a_stack(&self, registers: &Registers) -> bool {
+        self.strands.stack_holding(VirtualAddress(registers.stack_pointer())).is_some()
     }
 
     fn conclude(&self, stop: Stop, report: impl FnOnce(Stop)) -> Verdict {

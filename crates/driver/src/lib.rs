@@ -52,6 +52,7 @@ mod system_objects;
 mod text;
 mod threads;
 mod time;
+mod trap_words;
 mod work;
 
 pub use call::Call;

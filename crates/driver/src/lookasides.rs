@@ -10,7 +10,6 @@
 //!   entry is called idle its list is looked at.
 //! - An entry that is not idle belongs to the call that took it last: the tracker holds that call's stack.
 
-use crate::allocations::THREAD;
 use crate::call::Call;
 use crate::findings::Draft;
 use crate::memory;
@@ -279,7 +278,7 @@ impl Session {
         let mut tracker = self.tracker.borrow_mut();
         if let Some(record) = tracker.live(entry).copied() {
             let stack = self.intern(&self.trace(call.registers()));
-            tracker.record_allocation(Allocation { stack, thread: THREAD, ..record });
+            tracker.record_allocation(Allocation { stack, thread: self.running_number(), ..record });
         }
     }
 

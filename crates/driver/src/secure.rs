@@ -8,7 +8,6 @@
 //! the routine that takes parameters, with its own, and only if it was made freeable; a pool is destroyed only when
 //! it has no blocks.
 
-use crate::allocations::THREAD;
 use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
@@ -148,7 +147,8 @@ impl Session {
         self.physical.protect(address, secure.pages(), Protection::Read).expect("the pool mapped its pages");
         self.secure.borrow_mut().blocks.insert(address, secure);
         let stack = self.intern(&self.trace(call.registers()));
-        let record = Allocation { address, size, kind, tag, stack, thread: THREAD, sequence: 0 };
+        let record =
+            Allocation { address, size, kind, tag, stack, thread: self.running_number(), sequence: 0 };
         self.tracker.borrow_mut().record_allocation(record);
         Ok(Some(address))
     }

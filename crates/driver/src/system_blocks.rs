@@ -3,7 +3,6 @@
 //! While such a block lives it is none of the driver's, so it is no leak of pool; what is left of the thing itself is told
 //! by its own rule. When it is gone, touching it is a use after free like any other.
 
-use crate::allocations::THREAD;
 use crate::session::Session;
 use crate::stop::Stop;
 use ntpool_pool::{Block, Claim, Contents, Placement, Request};
@@ -32,7 +31,8 @@ impl Session {
             message: format!("what the system kept at {address} was freed as pool before"),
         })?;
         let Block { address, size, kind, tag } = block;
-        let record = Allocation { address, size, kind, tag, stack: made, thread: THREAD, sequence: 0 };
+        let record =
+            Allocation { address, size, kind, tag, stack: made, thread: self.running_number(), sequence: 0 };
         self.tracker.borrow_mut().record_allocation(record);
         self.record_free_at(&block, freed);
         Ok(())

@@ -96,6 +96,10 @@ pub const fn processor_area(number: ProcessorNumber) -> VirtualAddress {
 /// System objects and data exports.
 pub const SYSTEM_OBJECTS: Window = Window::new(SYSTEM_DATA.base.0 + 0x2_0000, 0x2_0000);
 
+/// A page that nothing is ever mapped to: its address is the one that drivers give to pointers that must not be used
+/// (MACH-009).
+pub const BAD_POINTER: Window = Window::new(SYSTEM_DATA.base.0 + 0x8_0000, 0x1000);
+
 /// Objects of the system's that drivers hold references to, a page each, so that a use after the last reference is a fault.
 pub const COUNTED_OBJECTS: Window = Window::new(SYSTEM_DATA.base.0 + 0x1000_0000, 0xF000_0000);
 
@@ -129,6 +133,8 @@ mod tests {
         for (name, window) in WINDOWS {
             assert!(ARENA.contains(window.base) && window.end() <= ARENA.end(), "{name}");
         }
+        assert!(SYSTEM_OBJECTS.end() <= BAD_POINTER.base);
+        assert!(BAD_POINTER.end() <= processor_areas(MOST_PROCESSORS).base);
         assert!(processor_areas(MOST_PROCESSORS).end() <= COUNTED_OBJECTS.base);
         assert!(COUNTED_OBJECTS.end() <= SYSTEM_DATA.end());
         assert_eq!(ARENA.base.0 % (1 << 32), 0);

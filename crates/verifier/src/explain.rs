@@ -125,6 +125,8 @@ pub enum Occupant<'a> {
     DirectMap,
     /// The pool's records.
     Metadata,
+    /// The page that is there to be never valid.
+    BadPointer,
     /// Nothing.
     Unmapped,
 }
@@ -169,6 +171,8 @@ pub enum Cause<'a> {
     DirectMap,
     /// The pool's records.
     Metadata,
+    /// So many bytes into the page that is there to be never valid.
+    BadPointer(Bytes),
     /// An address where nothing lies.
     Nothing(VirtualAddress),
 }
@@ -203,6 +207,8 @@ impl fmt::Display for Cause<'_> {
             Cause::StackGuard => f.write_str("the guard page below the kernel stack"),
             Cause::DirectMap => f.write_str("the machine's own view of physical memory"),
             Cause::Metadata => f.write_str("the pool's own records"),
+            Cause::BadPointer(Bytes::ZERO) => f.write_str("the pointer that is never valid"),
+            Cause::BadPointer(offset) => write!(f, "the pointer that is never valid plus {:#x}", offset.0),
             Cause::Nothing(address) => write!(f, "{address}, where nothing lies"),
         }
     }
@@ -363,6 +369,7 @@ fn cause_of<'a>(fault: &Fault, occupant: Occupant<'a>, map: &impl AddressMap) ->
         Occupant::Stack => Cause::Stack,
         Occupant::DirectMap => Cause::DirectMap,
         Occupant::Metadata => Cause::Metadata,
+        Occupant::BadPointer => Cause::BadPointer(address.page_offset()),
         Occupant::Unmapped => map.block_below(address).and_then(past_end).unwrap_or(Cause::Nothing(address)),
     }
 }

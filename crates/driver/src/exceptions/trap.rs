@@ -102,9 +102,9 @@ mod tests {
         Some((record.code, record.parameters[..record.parameter_count as usize].to_vec()))
     }
 
-    // MACH-002
+    /// A part of MACH-002 and MACH-003: the traps that this machine has.
     #[test]
-    fn mach_003_traps_become_exceptions_with_their_codes() {
+    fn traps_become_exceptions_with_their_codes() {
         let expected = [
             (TrapKind::DivideOverflow, 0xC000_0095),
             (TrapKind::IllegalInstruction, 0xC000_001D),

@@ -3,8 +3,9 @@
 use crate::memory;
 use crate::session::Session;
 use crate::system_objects::SystemKind;
+use ntpool_host::layout;
 use ntpool_machine::Fault;
-use ntpool_types::VirtualAddress;
+use ntpool_types::{SYSTEM_SPACE_START, USER_SPACE_END, VirtualAddress};
 
 /// What a variable holds.
 #[derive(Clone, Copy)]
@@ -13,6 +14,8 @@ enum Value {
     TypeOf(SystemKind),
     /// How many processors there are, in a byte.
     ProcessorCount,
+    /// An address that is the same in every run.
+    Address(VirtualAddress),
 }
 
 /// A variable that a driver can import.
@@ -26,9 +29,15 @@ pub struct Variable {
     value: Value,
 }
 
+const LAST_USER_ADDRESS: VirtualAddress = VirtualAddress(USER_SPACE_END.0 - 1);
+
 const fn type_of(name: &'static str, kind: SystemKind) -> Variable {
     let holds = "the address of an object that stands for a kind of objects";
     Variable { name, dll: "ntoskrnl.exe", holds, value: Value::TypeOf(kind) }
+}
+
+const fn address(name: &'static str, holds: &'static str, address: VirtualAddress) -> Variable {
+    Variable { name, dll: "ntoskrnl.exe", holds, value: Value::Address(address) }
 }
 
 static VARIABLES: &[Variable] = &[
@@ -43,6 +52,15 @@ static VARIABLES: &[Variable] = &[
         holds: "how many processors there are, in a byte",
         value: Value::ProcessorCount,
     },
+    address(
+        "MmBadPointer",
+        "an address that is never valid, nor is the rest of its page",
+        layout::BAD_POINTER.base,
+    ),
+    // MACH-023: no source gives the values of x64, and a Linux process could not have them.
+    address("MmHighestUserAddress", "the last address that a program can own", LAST_USER_ADDRESS),
+    address("MmSystemRangeStart", "where system space begins", SYSTEM_SPACE_START),
+    address("MmUserProbeAddress", "the first address that a probe refuses", USER_SPACE_END),
     type_of("PsProcessType", SystemKind::Process),
     type_of("PsThreadType", SystemKind::Thread),
 ];
@@ -70,6 +88,7 @@ pub(crate) fn fill_in_data(session: &Session, base: VirtualAddress) -> Result<()
         let value = match it.value {
             Value::TypeOf(kind) => kind.type_object().0,
             Value::ProcessorCount => u64::from(session.order.processors),
+            Value::Address(address) => address.0,
         };
         memory::write(variable(base, place), value)?;
     }

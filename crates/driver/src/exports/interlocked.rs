@@ -9,9 +9,13 @@ use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
-use ntpool_abi::{ListEntry, SingleListEntry};
+use crate::trap_words::fast_fail_meaning;
+use ntpool_abi::{Field, ListEntry, SingleListEntry};
 use ntpool_machine::dispatcher::SpinReason;
 use ntpool_types::{BugCheck, BugCheckCode, Rule, Violation, VirtualAddress};
+
+/// The fast fail code for a list whose links disagree.
+const FAST_FAIL_CORRUPT_LIST_ENTRY: u64 = 3;
 
 /// Waits until nobody has the lock that is the argument at this place.
 fn wait_for(session: &Session, call: &Call<'_>, place: usize) -> Result<(), Stop> {
@@ -47,10 +51,33 @@ fn unless_head(entry: u64, head: VirtualAddress) -> u64 {
     if entry == head.0 { 0 } else { entry }
 }
 
+/// Stops when an entry's neighbour does not lead back to it by this link, as after removing the entry twice (MACH-040).
+fn check_neighbour(entry: VirtualAddress, neighbour: u64, back: Field<u64>) -> Result<(), Stop> {
+    let found: u64 = memory::read_field(VirtualAddress(neighbour), back)?;
+    if found == entry.0 {
+        return Ok(());
+    }
+    Err(Stop::Crime {
+        violation: Violation {
+            rule: Rule::CpuFastFail,
+            bug_check: BugCheck::new(
+                BugCheckCode::KERNEL_SECURITY_CHECK_FAILURE,
+                [FAST_FAIL_CORRUPT_LIST_ENTRY, 0, 0, 0],
+            ),
+            subject: entry,
+        },
+        message: format!(
+            "the list entry at {entry} leads to {neighbour:#x}, which leads back to {found:#x}: {}",
+            fast_fail_meaning(FAST_FAIL_CORRUPT_LIST_ENTRY)
+        ),
+    })
+}
+
 pub(super) fn ExInterlockedInsertHeadList(session: &Session, call: &Call<'_>) -> Answer {
     wait_for(session, call, 2)?;
     let (head, entry) = (call.address(0)?, call.address(1)?);
     let first: u64 = memory::read_field(head, ListEntry::FLINK)?;
+    check_neighbour(head, first, ListEntry::BLINK)?;
     memory::write(entry, ListEntry { flink: first, blink: head.0 })?;
     memory::write_field(VirtualAddress(first), ListEntry::BLINK, entry.0)?;
     memory::write_field(head, ListEntry::FLINK, entry.0)?;
@@ -61,6 +88,7 @@ pub(super) fn ExInterlockedInsertTailList(session: &Session, call: &Call<'_>) ->
     wait_for(session, call, 2)?;
     let (head, entry) = (call.address(0)?, call.address(1)?);
     let last: u64 = memory::read_field(head, ListEntry::BLINK)?;
+    check_neighbour(head, last, ListEntry::FLINK)?;
     memory::write(entry, ListEntry { flink: head.0, blink: last })?;
     memory::write_field(VirtualAddress(last), ListEntry::FLINK, entry.0)?;
     memory::write_field(head, ListEntry::BLINK, entry.0)?;
@@ -74,7 +102,9 @@ pub(super) fn ExInterlockedRemoveHeadList(session: &Session, call: &Call<'_>) ->
     if first == head.0 {
         return Ok(0);
     }
+    check_neighbour(head, first, ListEntry::BLINK)?;
     let next: u64 = memory::read_field(VirtualAddress(first), ListEntry::FLINK)?;
+    check_neighbour(VirtualAddress(first), next, ListEntry::BLINK)?;
     memory::write_field(head, ListEntry::FLINK, next)?;
     memory::write_field(VirtualAddress(next), ListEntry::BLINK, head.0)?;
     Ok(first)

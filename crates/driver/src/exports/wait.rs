@@ -47,7 +47,12 @@ fn wait(session: &Session, call: &Call<'_>, request: WaitRequest<'_>) -> Answer 
     let outcome = session.finish_wait(start)?;
     session.show_objects();
     lookaside::adjust_as_time_passed(session, call)?;
-    let status = match outcome {
+    Ok(u64::from(status_of(outcome, kind).0))
+}
+
+/// The status of a wait that has ended; for one of several objects it says which (MACH-149).
+fn status_of(outcome: WaitOutcome, kind: WaitKind) -> NtStatus {
+    match outcome {
         WaitOutcome::Satisfied { index, abandoned } => {
             let first = if abandoned { NtStatus::ABANDONED_WAIT_0 } else { NtStatus::SUCCESS };
             let index = if kind == WaitKind::Any { index as u32 } else { 0 };
@@ -55,8 +60,7 @@ fn wait(session: &Session, call: &Call<'_>, request: WaitRequest<'_>) -> Answer 
         }
         WaitOutcome::Alerted => NtStatus::ALERTED,
         WaitOutcome::TimedOut | WaitOutcome::Woken | WaitOutcome::Cancelled => NtStatus::TIMEOUT,
-    };
-    Ok(u64::from(status.0))
+    }
 }
 
 pub(super) fn KeWaitForSingleObject(session: &Session, call: &Call<'_>) -> Answer {
@@ -108,4 +112,20 @@ pub(super) fn KeDelayExecutionThread(session: &Session, call: &Call<'_>) -> Answ
     lookaside::adjust_as_time_passed(session, call)?;
     let status = if outcome == WaitOutcome::Alerted { NtStatus::ALERTED } else { NtStatus::SUCCESS };
     Ok(u64::from(status.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // MACH-146
+    #[test]
+    fn mach_149_the_status_of_a_wait_says_which_object_it_took_and_whether_that_was_abandoned() {
+        let status = |kind, index, abandoned| status_of(WaitOutcome::Satisfied { index, abandoned }, kind).0;
+        assert_eq!([0, 1, 63].map(|index| status(WaitKind::Any, index, false)), [0, 1, 63]);
+        assert_eq!([0, 1, 63].map(|index| status(WaitKind::Any, index, true)), [0x80, 0x81, 0xBF]);
+        assert_eq!([false, true].map(|abandoned| status(WaitKind::All, 2, abandoned)), [0, 0x80]);
+        assert_eq!(status_of(WaitOutcome::Alerted, WaitKind::Any).0, 0x101);
+        assert_eq!(status_of(WaitOutcome::TimedOut, WaitKind::Any).0, 0x102);
+    }
 }

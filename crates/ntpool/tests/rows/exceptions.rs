@@ -273,6 +273,39 @@ fn mach_022_a_probe_of_a_kernel_address_raises_and_probes_go_up_to_apc_level() {
     }
 }
 
+/// No source gives the values: these are ours.
+#[test]
+fn mach_023_the_variables_of_the_user_range_say_what_a_probe_refuses() {
+    for observed in &*PROBED {
+        assert_eq!(observed.line("limits"), "probe=7fff0000 highest=7ffeffff system=200000000000");
+        assert_eq!(observed.line("image"), "above=1");
+    }
+    events(&*PROBED, "read-variable-below", PASSED);
+    for case in ["variable-across", "variable"] {
+        events(&*PROBED, &format!("read-{case}"), VIOLATION);
+        events(&*PROBED, &format!("write-{case}"), VIOLATION);
+    }
+}
+
+#[test]
+fn mach_009_no_handler_masks_a_touch_of_the_page_of_the_bad_pointer() {
+    for observed in PROBE_DRIVER.run("bad-pointer") {
+        let finding = ends(&observed, "bad-pointer", "");
+        assert_eq!(finding.rule, "memory.bad-address");
+        let (code, [address, ..]) = bug_check(&finding);
+        assert_eq!((code, format!("{address:x}").as_str()), (0x50, observed.line("address")));
+        assert_eq!(finding.message, "the pointer that is never valid was read");
+    }
+    for observed in PROBE_DRIVER.run("bad-pointer-end") {
+        let finding = ends(&observed, "bad-pointer-end", "");
+        assert_eq!(bug_check(&finding).0, 0x50);
+        assert_eq!(finding.message, "the pointer that is never valid plus 0xffc was written");
+    }
+    for observed in PROBE_DRIVER.run("bad-pointer-high") {
+        assert_eq!(bug_check(&ends(&observed, "bad-pointer-high", "")).0, 0xD1);
+    }
+}
+
 #[test]
 fn mach_024_a_status_is_raised_as_the_code_at_apc_level_too() {
     events(&*PROBED, "raise-ex", "code=c0000034 handler");

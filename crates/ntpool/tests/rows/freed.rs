@@ -96,3 +96,31 @@ fn pool_145_a_touch_of_a_block_whose_page_is_gone_is_a_use_after_free_with_its_h
     let roles: Vec<Role> = finding.stacks.iter().map(|stack| stack.role).collect();
     assert_eq!(roles, [Role::Allocated, Role::Freed, Role::At]);
 }
+
+#[test]
+fn mach_010_freed_pool_faults_where_its_page_is_unmapped_as_the_level_demands_and_nowhere_else() {
+    for (case, code) in [("gone-low", 0x50), ("gone-high", 0xD1), ("gone-high-copy", 0xA)] {
+        let observed = DRIVER.run(case);
+        let finding = observed.finding();
+        assert_eq!(finding.rule, "memory.use-after-free", "{case}");
+        let block = finding.block.as_ref().expect("a block");
+        let (found, [address, ..]) = bug_check(finding);
+        assert_eq!((found, address), (code, block.address.0 + 7), "{case}");
+    }
+    let mapped = DRIVER.run("unloads");
+    assert_eq!(mapped.rules(), ["pool.write-after-free"], "told when the run ends");
+    assert!(mapped.outcome.unloaded, "nothing faulted");
+}
+
+#[test]
+fn a_block_that_another_thread_freed_is_told_of_with_both_threads() {
+    for (case, rule) in [("by-thread", "pool.double-free"), ("by-thread-touched", "memory.use-after-free")] {
+        let observed = DRIVER.run(case);
+        let finding = observed.finding();
+        assert_eq!(finding.rule, rule);
+        let (made, ended) = (observed.line("allocated-by"), observed.line("freed-by"));
+        assert_ne!(made, ended);
+        let threads = format!("; thread {made} had allocated it and thread {ended} freed it");
+        assert!(finding.message.ends_with(&threads), "{}", finding.message);
+    }
+}

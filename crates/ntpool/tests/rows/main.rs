@@ -32,6 +32,7 @@ mod registry;
 mod resources;
 mod rundown;
 mod secure;
+mod stops;
 mod strings;
 mod threads;
 mod time;

@@ -1,6 +1,6 @@
 //! Resources: who gets one, who waits, and what can be seen of it.
 
-use crate::observer::{Observed, Observer};
+use crate::observer::{Observed, Observer, bug_check};
 use std::sync::LazyLock;
 
 static DRIVER: Observer = Observer::new("resources");
@@ -60,4 +60,13 @@ fn a_resource_that_was_given_to_a_pointer_is_nobodys_until_it_is_released_for_it
 #[test]
 fn memory_that_was_not_made_a_resource_is_none() {
     assert_eq!(DRIVER.run("not-initialized").finding().rule, "object.not-initialized");
+}
+
+#[test]
+fn mach_180_the_stop_for_a_release_by_who_is_no_owner_names_the_resource_and_the_thread() {
+    let observed = DRIVER.run("not-owned");
+    let (code, [resource, thread, ..]) = bug_check(observed.finding());
+    assert_eq!(code, 0xE3);
+    assert_eq!(observed.line("released"), format!("resource={resource:016X} thread={thread:016X}"));
+    assert_eq!(bug_check(DRIVER.run("not-a-thread").finding()).0, 0x16E);
 }

@@ -21,6 +21,12 @@ fn a_timer_is_set_to_a_system_time_too() {
     assert_eq!(OBSERVED.line("absolute"), "calls=2 state=1");
 }
 
+#[test]
+fn mach_159_a_notification_timer_stays_signalled_until_set_again_and_a_synchronization_timer_lets_one_go() {
+    assert_eq!(OBSERVED.line("notification-waits"), "expired=1 waits=0,0 then=1 set=0");
+    assert_eq!(OBSERVED.line("synchronization-waits"), "expired=1 waits=0,102 then=0 set=0");
+}
+
 /// A part of MACH-160: what needs more than one processor is below.
 #[test]
 fn a_periodic_timer_stays_set_until_it_is_cancelled() {

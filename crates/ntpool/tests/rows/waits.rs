@@ -84,9 +84,23 @@ fn mach_155_releasing_a_mutex_that_one_does_not_own_raises_the_status_that_the_h
     assert_eq!(unhandled_status(&DRIVER.run("not-owner")), 0xC000_0046);
 }
 
-/// A part of MACH-156; that the count stays as it was is the other.
 #[test]
-fn releasing_a_semaphore_past_its_limit_raises() {
+fn mach_152_a_mutex_or_a_semaphore_is_released_up_to_dispatch_level_and_can_announce_a_wait() {
+    assert_eq!(OBSERVED.line("announced"), "mutex=2,0 semaphore=2,0");
+    assert_eq!(OBSERVED.rules(), Vec::<&str>::new(), "the levels are right");
+    for case in ["mutex-above-dispatch", "semaphore-above-dispatch"] {
+        let observed = DRIVER.run(case);
+        assert_eq!(
+            (observed.finding().rule.as_str(), observed.finding().irql),
+            ("irql.too-high", 5),
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn mach_156_releasing_a_semaphore_past_its_limit_raises_and_leaves_its_count() {
+    assert_eq!(OBSERVED.line("over-limit"), "raised=1 count=1 again=0 full=3");
     assert_eq!(OBSERVED.line("semaphore"), "before=1 then=2 waits=0,0,102");
     assert_eq!(unhandled_status(&DRIVER.run("over-limit")), 0xC000_0047);
 }

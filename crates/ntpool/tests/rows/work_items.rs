@@ -1,6 +1,6 @@
 //! Work items.
 
-use crate::observer::{Observed, Observer};
+use crate::observer::{Observed, Observer, bug_check};
 use std::sync::LazyLock;
 
 static DRIVER: Observer = Observer::new("work-items");
@@ -20,4 +20,18 @@ fn mach_165_a_queued_work_item_keeps_its_device_and_the_image() {
     assert_eq!(OBSERVED.line("kept"), "there=1");
     assert_eq!(DRIVER.run("unload").rules(), [""; 0]);
     assert_eq!(DRIVER.run("no-memory").line("no-memory"), "1");
+}
+
+// MACH-044 MACH-045
+#[test]
+fn mach_044_045_what_a_routine_leaves_behind_stops_with_the_routine_its_parameter_and_its_item() {
+    let observed = DRIVER.run("returns-raised");
+    let (code, [routine, level, parameter, item]) = bug_check(observed.finding());
+    assert_eq!((code, level, parameter), (0xE1, 2, 42));
+    assert_eq!(observed.line("item"), format!("routine={routine:016X} item={item:016X}"));
+
+    let observed = DRIVER.run("returns-owning");
+    let (code, [routine, parameter, item, _]) = bug_check(observed.finding());
+    assert_eq!((code, parameter), (0x39, 42));
+    assert_eq!(observed.line("item"), format!("routine={routine:016X} item={item:016X}"));
 }

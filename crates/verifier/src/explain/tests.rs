@@ -52,7 +52,7 @@ fn explained(fault: &Fault, occupant: Occupant<'static>) -> (Rule, u32, [u64; 4]
 
 const UNHANDLED: [u64; 4] = [0xFFFF_FFFF_C000_0005, CODE.0, 0, 0];
 
-// MACH-005 MACH-030
+/// A part of MACH-030, which is about requests too.
 #[test]
 fn mach_005_an_unhandled_null_access_in_a_system_thread_is_7e() {
     let null = fault(0x18, Access::Read, Irql::PASSIVE);
@@ -60,6 +60,17 @@ fn mach_005_an_unhandled_null_access_in_a_system_thread_is_7e() {
     assert_eq!((rule, code, parameters), (Rule::MemoryAccessViolation, 0x7E, UNHANDLED));
     assert_eq!(cause, "NULL plus 0x18");
     assert_eq!(explained(&fault(0, Access::Write, Irql::APC), Occupant::User).3, "NULL");
+}
+
+#[test]
+fn the_page_of_the_bad_pointer_is_called_by_its_name_and_a_bad_address() {
+    for (offset, name) in
+        [(0, "the pointer that is never valid"), (8, "the pointer that is never valid plus 0x8")]
+    {
+        let touch = fault(0x2210_0008_0000 + offset, Access::Read, Irql::APC);
+        let (rule, code, _, cause) = explained(&touch, Occupant::BadPointer);
+        assert_eq!((rule, code, cause.as_str()), (Rule::MemoryBadAddress, 0x50, name));
+    }
 }
 
 #[test]
