@@ -156,6 +156,8 @@ pub(crate) struct Record {
     /// Why a signal handler sent driver code to the trap gate.
     summons: Cell<Option<Summons>>,
     watched: Cell<Watched>,
+    /// Below this address on its host stack no more calls into driver code are made.
+    host_floor: u64,
     /// What the fiber is for, before it runs the first time.
     main: Cell<Option<Box<dyn FnOnce() -> Infallible>>>,
 }
@@ -238,7 +240,12 @@ pub(crate) unsafe extern "sysv64" fn serve_trap(frame: *const FullFrame) -> u64 
         _ if take_interrupt() => give_up(Exit::Interrupted(registers)),
         (Verdict::Resume(full), _) => go_on(&full),
         (_, Some(exit)) => give_up(exit),
-        (_, None) => go_on(&full),
+        // As it was, to the last bit: the frame that the handler laid out has all of it.
+        (_, None) => {
+            slot(|slot| slot.arrival.set(Arrival::Running));
+            giant::leave();
+            frame as u64
+        }
     }
 }
 
@@ -293,12 +300,25 @@ pub(crate) fn is_running() -> bool {
 }
 
 /// Prepares for driver code to arrive at the trap gate with these registers: the stack pointer to go there with.
-pub(crate) fn summon(summons: Summons, full: &FullRegisters) -> u64 {
+///
+/// `state` is what the signal's frame holds of the floating-point and vector units, and which parts of it.
+pub(crate) fn summon(summons: Summons, full: &FullRegisters, state: Option<(&[u8], u64)>) -> u64 {
     current().summons.set(Some(summons));
-    let frame = (words::host_stack() - size_of::<FullFrame>() as u64) & !0xF;
+    let top = words::host_stack();
+    let (area, features) = match state {
+        // The processor wants it at a multiple of 64.
+        Some((bytes, features)) => ((top - bytes.len() as u64) & !0x3F, features),
+        None => (0, 0),
+    };
+    let frame = (if area == 0 { top } else { area } - size_of::<FullFrame>() as u64) & !0xF;
     // SAFETY: the fiber is in driver code, so nothing of the host's lies below the word on its host stack, which has
-    // room for a frame; the handler that calls this runs on another stack.
-    unsafe { ptr::write(frame as *mut FullFrame, FullFrame::new(full)) };
+    // room for a frame and the state; the handler that calls this runs on another stack.
+    unsafe {
+        if let Some((bytes, _)) = state {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), area as *mut u8, bytes.len());
+        }
+        ptr::write(frame as *mut FullFrame, FullFrame::new(full).with_extended(area, features));
+    }
     frame
 }
 
@@ -533,6 +553,14 @@ impl KernelFiber {
         // SAFETY: only the lifetime changes; the pointer is dropped before this call returns.
         let kernel =
             unsafe { std::mem::transmute::<*const dyn Kernel, *const (dyn Kernel + 'static)>(kernel) };
+        if !self.record.has_room() {
+            // The machine's own stack counts as the driver's: nested calls like these have no end.
+            let below = VirtualAddress(stack.base.0 - 8);
+            return overflowed(
+                routine,
+                Fault { address: below, access: Access::Write, non_canonical: false },
+            );
+        }
         let (in_registers, top) = match push_arguments(self.free_top(stack), arguments) {
             Ok(pushed) => pushed,
             Err(fault) => return overflowed(routine, fault),
@@ -594,13 +622,24 @@ impl Drop for KernelFiber {
     }
 }
 
+/// How much of the stack that Linux gave a thread calls into driver code may use, of 2 MiB at least.
+const OWN_STACK_USE: u64 = 1 << 20;
+
 impl Record {
+    /// Whether the host stack has room for another call into driver code.
+    fn has_room(&self) -> bool {
+        let here = 0_u8;
+        (&raw const here) as u64 > self.host_floor
+    }
+
     fn new(
         kernel_stack: Window,
         host_stack: Option<HostStack>,
         main: Option<Box<dyn FnOnce() -> Infallible>>,
     ) -> Record {
         let watched = if host_stack.is_some() { Watched::new() } else { Watched::own() };
+        let here = ptr::from_ref(&watched) as u64;
+        let host_floor = host_stack.as_ref().map_or(here.saturating_sub(OWN_STACK_USE), HostStack::floor);
         Record {
             kernel_stack,
             host_stack,
@@ -609,6 +648,7 @@ impl Record {
             slot: Cell::new(ptr::null()),
             summons: Cell::new(None),
             watched: Cell::new(watched),
+            host_floor,
             main: Cell::new(main),
         }
     }

@@ -78,7 +78,13 @@ pub(crate) struct FullFrame {
     instruction: u64,
     flags: u64,
     mxcsr: u32,
-    padding: [u32; 3],
+    padding: u32,
+    /// Where the whole state of the floating-point and vector units lies, as the processor saves it; zero where only the
+    /// vector registers here are known.
+    extended: u64,
+    /// Which parts of that state are there.
+    features: u64,
+    padding_2: u64,
     vectors: [u128; 16],
 }
 
@@ -92,9 +98,17 @@ impl FullFrame {
             flags: full.registers.flags & SETTABLE_FLAGS | USUAL_FLAGS,
             // Reserved bits would make the load trap, in host code.
             mxcsr: full.mxcsr & 0xFFFF,
-            padding: [0; 3],
+            padding: 0,
+            extended: 0,
+            features: 0,
+            padding_2: 0,
             vectors: full.vectors,
         }
+    }
+
+    /// The same, with the whole state of the floating-point and vector units, which lies there until driver code goes on.
+    pub(crate) fn with_extended(self, at: u64, features: u64) -> FullFrame {
+        FullFrame { extended: at, features, ..self }
     }
 
     pub(crate) fn full(&self) -> FullRegisters {
@@ -274,6 +288,14 @@ pub(crate) unsafe extern "sysv64" fn trap_gate() {
 #[unsafe(naked)]
 unsafe extern "sysv64" fn resume() {
     naked_asm!(
+        "mov r8, [rdi + {extended}]",
+        "test r8, r8",
+        "jz 2f",
+        "mov eax, [rdi + {features}]",
+        "mov edx, [rdi + {features} + 4]",
+        "xrstor64 [r8]",
+        "jmp 3f",
+        "2:",
         "ldmxcsr [rdi + {mxcsr}]",
         "movaps xmm0, [rdi + {vectors} + 16*0]", "movaps xmm1, [rdi + {vectors} + 16*1]",
         "movaps xmm2, [rdi + {vectors} + 16*2]", "movaps xmm3, [rdi + {vectors} + 16*3]",
@@ -283,6 +305,7 @@ unsafe extern "sysv64" fn resume() {
         "movaps xmm10, [rdi + {vectors} + 16*10]", "movaps xmm11, [rdi + {vectors} + 16*11]",
         "movaps xmm12, [rdi + {vectors} + 16*12]", "movaps xmm13, [rdi + {vectors} + 16*13]",
         "movaps xmm14, [rdi + {vectors} + 16*14]", "movaps xmm15, [rdi + {vectors} + 16*15]",
+        "3:",
         // The stack segment, stack pointer, flags, code segment and instruction are loaded all at once.
         "mov eax, ss", "push rax",
         "push qword ptr [rdi + 8*4]",
@@ -298,6 +321,8 @@ unsafe extern "sysv64" fn resume() {
         mxcsr = const offset_of!(FullFrame, mxcsr),
         vectors = const offset_of!(FullFrame, vectors),
         flags = const offset_of!(FullFrame, flags),
+        extended = const offset_of!(FullFrame, extended),
+        features = const offset_of!(FullFrame, features),
         instruction = const offset_of!(FullFrame, instruction),
     )
 }

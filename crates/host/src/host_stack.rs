@@ -8,7 +8,7 @@
 use crate::HostError;
 
 /// The bytes of a host stack. Linux backs only what is touched.
-const SIZE: usize = 1 << 19;
+const SIZE: usize = 1 << 22;
 const GUARD: usize = 1 << 12;
 
 /// A stack for host code.
@@ -37,6 +37,12 @@ impl HostStack {
             return Err(HostError::last("guard a stack"));
         }
         Ok(stack)
+    }
+
+    /// Below this address a routine of the machine's may not find the room that it needs.
+    pub(crate) fn floor(&self) -> u64 {
+        const ROOM: u64 = 1 << 18;
+        self.base as u64 + GUARD as u64 + ROOM
     }
 
     /// Writes words at the stack's end, so that the stack pointer which is returned points to the first of them, and

@@ -25,6 +25,7 @@ use crate::{HostError, fiber, gate, guarded, processors, ticks};
 use ntpool_machine::{Access, Fault, FullRegisters, Registers, TrapKind, register};
 use ntpool_types::{Bytes, PAGE_SIZE, VirtualAddress};
 use std::cell::Cell;
+use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -90,7 +91,7 @@ pub(crate) fn use_own_signal_stack() -> Result<(), HostError> {
     let stack = Box::leak(vec![0u8; SIGNAL_STACK].into_boxed_slice());
     let stack = libc::stack_t { ss_sp: stack.as_mut_ptr().cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
     // SAFETY: the memory is leaked, so it stays for as long as the thread may use it.
-    if unsafe { libc::sigaltstack(&raw const stack, std::ptr::null_mut()) } != 0 {
+    if unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) } != 0 {
         return Err(HostError::last("give signals a stack of their own"));
     }
     Ok(())
@@ -104,7 +105,7 @@ fn set_handler(signal: i32, handler: Handler) -> Result<(), HostError> {
     action.sa_sigaction = handler as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER | libc::SA_RESTART;
     // SAFETY: the handler has the signature that SA_SIGINFO asks for and lives as long as the program.
-    if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } == 0 {
+    if unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) } == 0 {
         Ok(())
     } else {
         Err(HostError::last(format!("handle signal {signal}")))
@@ -185,9 +186,32 @@ impl<'a> Interrupted<'a> {
         full
     }
 
+    /// The whole state of the floating-point and vector units as the processor saved it, and which parts of it.
+    fn extended_state(&self) -> Option<(&[u8], u64)> {
+        /// What Linux puts where the processor leaves room for others, so that programs can find the size.
+        #[repr(C)]
+        struct Words {
+            magic: u32,
+            extended_size: u32,
+            features: u64,
+            size: u32,
+        }
+        const MAGIC: u32 = 0x4650_5853;
+        const WORDS: usize = 464;
+        let state = ptr::from_ref(self.vector_unit?).cast::<u8>();
+        // SAFETY: the state has 512 bytes at least, of which these words are the last 48; they need no alignment to be read.
+        let Words { magic, size, features, .. } =
+            unsafe { state.add(WORDS).cast::<Words>().read_unaligned() };
+        if magic != MAGIC {
+            return None;
+        }
+        // SAFETY: Linux says with the magic number that so many bytes were saved there; the frame lives while the handler runs.
+        Some((unsafe { std::slice::from_raw_parts(state, size as usize) }, features))
+    }
+
     /// Makes the handler's return lead to the trap gate.
     fn summon(&mut self, summons: Summons, registers: Registers) {
-        let frame = fiber::summon(summons, &self.full(registers));
+        let frame = fiber::summon(summons, &self.full(registers), self.extended_state());
         self.set(libc::REG_RSP, frame);
         self.set(libc::REG_RIP, gate::trap_gate_instruction());
         self.set(libc::REG_EFL, self.get(libc::REG_EFL) & !UNEXPECTED_FLAGS);

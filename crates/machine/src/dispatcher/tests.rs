@@ -740,7 +740,7 @@ fn two_loops_take_turns_before_they_are_called_stuck() {
     let (mut machine, threads) = machine(2, 2);
     let turns: Vec<_> = core::iter::from_fn(|| machine.preempt().ok()).collect();
     assert_eq!(turns[..3], [threads[1], threads[0], threads[1]]);
-    assert!(turns.len() < 10, "{turns:?}");
+    assert!((50..500).contains(&turns.len()), "each has had many: {turns:?}");
 }
 
 // ── When nobody can go on ────────────────────────────────────────────────────────────────────────────────────────────
