@@ -21,3 +21,8 @@ fn mach_165_a_queued_work_item_keeps_its_device_and_the_image() {
     assert_eq!(DRIVER.run("unload").rules(), [""; 0]);
     assert_eq!(DRIVER.run("no-memory").line("no-memory"), "1");
 }
+
+#[test]
+fn work_of_one_priority_does_not_wait_for_work_of_another() {
+    assert_eq!(OBSERVED.line("many"), "done=40 of 40");
+}
