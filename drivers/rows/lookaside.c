@@ -127,6 +127,53 @@ static PVOID Routine(PCWSTR Name)
     return MmGetSystemRoutineAddress(&String);
 }
 
+/* Each entry has a lock; in its next life an entry has another part, and so its lock has another place in the order. */
+static VOID TakeLocksOf(PKSPIN_LOCK Outer, PKSPIN_LOCK Inner)
+{
+    KIRQL Old;
+
+    *Outer = 0;
+    *Inner = 0;
+    KeAcquireSpinLock(Outer, &Old);
+    KeAcquireSpinLockAtDpcLevel(Inner);
+    KeReleaseSpinLockFromDpcLevel(Inner);
+    KeReleaseSpinLock(Outer, Old);
+}
+
+static VOID CheckLocks(VOID)
+{
+    KLOCK_QUEUE_HANDLE Handle;
+    PKSPIN_LOCK Outer[5], Inner[5];
+    ULONG Round;
+
+    ExInitializeLookasideListEx(&List, NULL, NULL, NonPagedPoolNx, 0, sizeof(KSPIN_LOCK) * 4, TAG, 0);
+    for (Round = 0; Round < 2; Round++) {
+        Outer[Round] = (PKSPIN_LOCK)ExAllocateFromLookasideListEx(&List) + 2;
+        Inner[Round] = (PKSPIN_LOCK)ExAllocateFromLookasideListEx(&List) + 2;
+        TakeLocksOf(Outer[Round], Inner[Round]);
+        ExFreeToLookasideListEx(&List, Outer[Round] - 2);
+        ExFreeToLookasideListEx(&List, Inner[Round] - 2);
+    }
+    ExDeleteLookasideListEx(&List);
+    ExInitializeNPagedLookasideList(&NPaged, NULL, NULL, 0, sizeof(KSPIN_LOCK) * 4, TAG, 0);
+    for (Round = 2; Round < 5; Round++) {
+        Outer[Round] = (PKSPIN_LOCK)ExAllocateFromNPagedLookasideList(&NPaged) + 2;
+        Inner[Round] = (PKSPIN_LOCK)ExAllocateFromNPagedLookasideList(&NPaged) + 2;
+        if (Round < 4) {
+            TakeLocksOf(Outer[Round], Inner[Round]);
+        } else {
+            *Outer[Round] = 0;
+            KeAcquireInStackQueuedSpinLock(Outer[Round], &Handle);
+            KeReleaseInStackQueuedSpinLock(&Handle);
+        }
+        ExFreeToNPagedLookasideList(&NPaged, Outer[Round] - 2);
+        ExFreeToNPagedLookasideList(&NPaged, Inner[Round] - 2);
+    }
+    ExDeleteNPagedLookasideList(&NPaged);
+    DbgPrint("locks: swapped=%u %u\n", Outer[0] == Inner[1] && Inner[0] == Outer[1],
+             Outer[2] == Inner[3] && Inner[2] == Outer[3]);
+}
+
 static VOID CheckNew(VOID)
 {
     NTSTATUS Status;
@@ -662,6 +709,7 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         CheckSList();
         CheckDepth();
         CheckLevels();
+        CheckLocks();
         CheckFailure();
     } else if (IsNamed(RegistryPath, L"paged-levels")) {
         DoPaged();

@@ -15,6 +15,20 @@ static VOID NTAPI RunDown(PVOID Context)
     PsTerminateSystemThread(STATUS_SUCCESS);
 }
 
+static VOID NTAPI RunDownToo(PVOID Context)
+{
+    ExWaitForRundownProtectionRelease(&Protection);
+    __sync_add_and_fetch((volatile LONG *)Context, 1);
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+static VOID NTAPI RemoveToo(PVOID Context)
+{
+    IoReleaseRemoveLockAndWait(&RemoveLock, Context);
+    __sync_add_and_fetch((volatile LONG *)Context, 1);
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
 static VOID NTAPI RunDownSpread(PVOID Context)
 {
     UNUSED(Context);
@@ -123,6 +137,34 @@ static VOID CheckRemoveLock(VOID)
              Waited, Done, RemoveLock.Common.Removed, RemoveLock.Common.IoCount);
 }
 
+/* Two threads wait for the same end. */
+static VOID CheckTwoWaiters(VOID)
+{
+    static volatile LONG Woken;
+    PVOID Threads[2];
+    LONG Early;
+
+    ExInitializeRundownProtection(&Protection);
+    ExAcquireRundownProtection(&Protection);
+    Threads[0] = Start(RunDownToo, (PVOID)&Woken);
+    Threads[1] = Start(RunDownToo, (PVOID)&Woken);
+    Early = Woken;
+    ExReleaseRundownProtection(&Protection);
+    JoinThread(Threads[0]);
+    JoinThread(Threads[1]);
+    DbgPrint("two-run-down: early=%d woken=%d\n", Early, Woken);
+    Woken = 0;
+    IoInitializeRemoveLock(&RemoveLock, TAG, 0, 0);
+    IoAcquireRemoveLock(&RemoveLock, (PVOID)&Woken);
+    IoAcquireRemoveLock(&RemoveLock, (PVOID)&Woken);
+    Threads[0] = Start(RemoveToo, (PVOID)&Woken);
+    Early = Woken;
+    Threads[1] = Start(RemoveToo, (PVOID)&Woken);
+    JoinThread(Threads[0]);
+    JoinThread(Threads[1]);
+    DbgPrint("two-removed: early=%d woken=%d\n", Early, Woken);
+}
+
 static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
 {
     UNUSED(DriverObject);
@@ -135,5 +177,6 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     CheckProtection();
     CheckSpread();
     CheckRemoveLock();
+    CheckTwoWaiters();
     return STATUS_SUCCESS;
 }

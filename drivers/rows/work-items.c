@@ -1,10 +1,13 @@
 /* Work items. */
 #include "rows.h"
 
+#define MANY 40
+
 static volatile LONG Calls;
 static KIRQL Level;
 static PVOID Thread;
 static LONG DeviceThere;
+static KEVENT Last;
 
 static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
 {
@@ -73,6 +76,36 @@ static PDEVICE_OBJECT Device(PDRIVER_OBJECT DriverObject)
     return DeviceObject;
 }
 
+static VOID NTAPI AwaitTheLast(PVOID Parameter)
+{
+    KeWaitForSingleObject(&Last, Executive, KernelMode, FALSE, NULL);
+    __sync_add_and_fetch((volatile LONG *)Parameter, 1);
+}
+
+static VOID NTAPI BeTheLast(PVOID Parameter)
+{
+    KeSetEvent(&Last, IO_NO_INCREMENT, FALSE);
+    __sync_add_and_fetch((volatile LONG *)Parameter, 1);
+}
+
+/* Many items of one queue wait for one of another, and more than there are threads for them. */
+static VOID Many(VOID)
+{
+    static WORK_QUEUE_ITEM Items[MANY];
+    static volatile LONG Done;
+    ULONG Index;
+
+    KeInitializeEvent(&Last, NotificationEvent, FALSE);
+    for (Index = 0; Index < MANY - 1; Index++) {
+        ExInitializeWorkItem(&Items[Index], AwaitTheLast, (PVOID)&Done);
+        ExQueueWorkItem(&Items[Index], DelayedWorkQueue);
+    }
+    ExInitializeWorkItem(&Items[Index], BeTheLast, (PVOID)&Done);
+    ExQueueWorkItem(&Items[Index], CriticalWorkQueue);
+    Wait(10);
+    DbgPrint("many: done=%d of %d\n", Done, MANY);
+}
+
 static VOID Observe(PDRIVER_OBJECT DriverObject)
 {
     static WORK_QUEUE_ITEM Twice;
@@ -104,6 +137,7 @@ static VOID Observe(PDRIVER_OBJECT DriverObject)
     IoDeleteDevice(DeviceObject);
     Wait(10);
     DbgPrint("kept: there=%d\n", DeviceThere);
+    Many();
 }
 
 /* The image stays until work that keeps a device is done. */

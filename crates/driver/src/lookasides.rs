@@ -282,6 +282,25 @@ impl Session {
         }
     }
 
+    /// An entry was taken, of a live list or of its routine: the locks in it are new ones. One that is still held was left so
+    /// by whoever had the entry before, which only looks wrong in the entry's new life.
+    pub(crate) fn renew_locks(&self, list: VirtualAddress, entry: VirtualAddress) -> Result<(), Stop> {
+        if self.lookasides.live(list).is_some() && entry != VirtualAddress::NULL {
+            let size = Entries::of(list)?.size;
+            self.locks.order.borrow_mut().forget_range(entry, size);
+            self.spin_locks.forget_range(entry, size);
+        }
+        Ok(())
+    }
+
+    /// An entry is idle from now on: in which order its locks were taken means nothing any more. A spin lock that is held
+    /// stays so, because it may still be let go.
+    fn end_lock_order(&self, list: VirtualAddress, entry: VirtualAddress) -> Result<(), Stop> {
+        let size = Entries::of(list)?.size;
+        self.locks.order.borrow_mut().forget_range(entry, size);
+        Ok(())
+    }
+
     /// Puts an entry on a list, unless it can't be one, and says which entry was the first before.
     pub(crate) fn push_entry(
         &self,
@@ -295,6 +314,7 @@ impl Session {
         if self.refuse_idle(call, entry) || self.refuse_misfit(call, head, entry)? {
             return Ok(slist::first(head)?);
         }
+        self.end_lock_order(head, entry)?;
         let before = slist::push(head, entry)?;
         let stack = self.intern(&self.trace(call.registers()));
         self.lookasides.idle.borrow_mut().insert(entry, Idle { list: head, stack });

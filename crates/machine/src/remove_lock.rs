@@ -20,7 +20,8 @@ struct RemoveLock {
     /// The same by tag, where tags are kept.
     tags: Option<BTreeMap<u64, u32>>,
     is_removed: bool,
-    waiter: Option<ThreadId>,
+    /// The threads that wait until nobody holds it.
+    waiters: Vec<ThreadId>,
 }
 
 /// A remove lock is released, or used, in a way that it can't be.
@@ -62,15 +63,11 @@ impl RemoveLocks {
         Ok(true)
     }
 
-    /// Lets the lock go once; the thread that has waited for the last release.
+    /// Lets the lock go once. The caller asks whom that has [woken](RemoveLocks::take_woken), even after a wrong tag.
     ///
     /// # Errors
     /// [`RemoveLockError`].
-    pub fn release(
-        &mut self,
-        address: VirtualAddress,
-        tag: u64,
-    ) -> Result<Option<ThreadId>, RemoveLockError> {
+    pub fn release(&mut self, address: VirtualAddress, tag: u64) -> Result<(), RemoveLockError> {
         let lock = self.find(address)?;
         lock.count = lock.count.checked_sub(1).ok_or(RemoveLockError::NotHeld)?;
         if let Some(tags) = &mut lock.tags {
@@ -80,26 +77,30 @@ impl RemoveLocks {
                 None => return Err(RemoveLockError::WrongTag),
             }
         }
-        Ok(if lock.count == 0 { lock.waiter.take() } else { None })
+        Ok(())
     }
 
-    /// A thread that holds the lock lets it go and begins the removal; whether it has to wait for the others.
+    /// A thread that holds the lock lets it go and begins the removal. The caller asks whether it has to
+    /// [wait](RemoveLocks::wait) for the others, even after a wrong tag.
     ///
     /// # Errors
     /// [`RemoveLockError`].
-    pub fn remove(
-        &mut self,
-        address: VirtualAddress,
-        tag: u64,
-        thread: ThreadId,
-    ) -> Result<bool, RemoveLockError> {
-        let lock = self.find(address)?;
-        lock.is_removed = true;
-        let released = self.release(address, tag);
-        let lock = self.find(address)?;
-        let waits = lock.count > 0;
-        lock.waiter = waits.then_some(thread);
-        released.map(|_| waits)
+    pub fn remove(&mut self, address: VirtualAddress, tag: u64) -> Result<(), RemoveLockError> {
+        self.find(address)?.is_removed = true;
+        self.release(address, tag)
+    }
+
+    /// Whether a thread that has begun the removal has to wait until nobody holds the lock; if so, it waits from now on.
+    pub fn wait(&mut self, address: VirtualAddress, thread: ThreadId) -> bool {
+        let Some(lock) = self.all.get_mut(&address).filter(|lock| lock.count > 0) else { return false };
+        lock.waiters.push(thread);
+        true
+    }
+
+    /// The threads that have waited until nobody holds the lock, when nobody does.
+    pub fn take_woken(&mut self, address: VirtualAddress) -> Vec<ThreadId> {
+        let lock = self.all.get_mut(&address).filter(|lock| lock.count == 0);
+        lock.map_or_else(Vec::new, |lock| core::mem::take(&mut lock.waiters))
     }
 
     /// How often the lock is held, and whether the removal has begun.
@@ -137,11 +138,32 @@ mod tests {
         assert!(!locks.initialize(LOCK, false));
         assert_eq!(locks.acquire(LOCK, 1), Ok(true));
         assert_eq!(locks.acquire(LOCK, 2), Ok(true));
-        assert_eq!(locks.remove(LOCK, 2, THREAD), Ok(true));
+        assert_eq!(locks.remove(LOCK, 2), Ok(()));
+        assert!(locks.wait(LOCK, THREAD));
         assert_eq!(locks.acquire(LOCK, 3), Ok(false));
         assert_eq!(locks.state(LOCK), Some((1, true)));
-        assert_eq!(locks.release(LOCK, 9), Ok(Some(THREAD)), "without checks a tag means nothing");
+        assert_eq!(locks.take_woken(LOCK), []);
+        assert_eq!(locks.release(LOCK, 9), Ok(()), "without checks a tag means nothing");
+        assert_eq!(locks.take_woken(LOCK), [THREAD]);
         assert_eq!(locks.release(LOCK, 1), Err(RemoveLockError::NotHeld));
+    }
+
+    #[test]
+    fn the_last_of_several_removals_wakes_the_others() {
+        let mut locks = RemoveLocks::default();
+        locks.initialize(LOCK, true);
+        for tag in [1, 2, 3] {
+            locks.acquire(LOCK, tag).unwrap();
+        }
+        let other = ThreadId(8);
+        for (tag, thread) in [(1, THREAD), (2, other)] {
+            locks.remove(LOCK, tag).unwrap();
+            assert!(locks.wait(LOCK, thread));
+        }
+        assert_eq!(locks.remove(LOCK, 9), Err(RemoveLockError::WrongTag));
+        assert!(!locks.wait(LOCK, ThreadId(9)), "the wrong tag was a release too");
+        assert_eq!(locks.take_woken(LOCK), [THREAD, other]);
+        assert_eq!(locks.take_woken(LOCK), []);
     }
 
     #[test]
@@ -151,10 +173,10 @@ mod tests {
         for tag in [1, 1, 5] {
             locks.acquire(LOCK, tag).unwrap();
         }
-        assert_eq!(locks.release(LOCK, 1), Ok(None));
+        assert_eq!(locks.release(LOCK, 1), Ok(()));
         assert_eq!(locks.release(LOCK, 2), Err(RemoveLockError::WrongTag));
         assert_eq!(locks.tags(LOCK), [1, 5]);
-        assert_eq!(locks.release(LOCK, 1), Ok(None));
+        assert_eq!(locks.release(LOCK, 1), Ok(()));
         assert_eq!(locks.state(LOCK), Some((0, false)), "the wrong tag was a release too");
     }
 
@@ -162,12 +184,13 @@ mod tests {
     fn a_removal_that_nothing_holds_up_is_over_at_once() {
         let mut locks = RemoveLocks::default();
         locks.initialize(LOCK, true);
-        assert_eq!(locks.remove(LOCK, 1, THREAD), Err(RemoveLockError::NotHeld));
+        assert_eq!(locks.remove(LOCK, 1), Err(RemoveLockError::NotHeld));
         locks.initialize(LOCK, true);
         locks.acquire(LOCK, 1).unwrap();
         assert!(locks.initialize(LOCK, true), "somebody held the former one");
         locks.acquire(LOCK, 1).unwrap();
-        assert_eq!(locks.remove(LOCK, 1, THREAD), Ok(false));
+        assert_eq!(locks.remove(LOCK, 1), Ok(()));
+        assert!(!locks.wait(LOCK, THREAD));
         locks.initialize(LOCK, false);
         locks.acquire(LOCK, 1).unwrap();
         assert_eq!(locks.forget_range(LOCK, Bytes(0x20)), [LOCK]);

@@ -12,14 +12,14 @@ pub struct Rundowns {
 }
 
 /// How far a rundown reference has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rundown {
     /// How often protection is held.
     pub count: u64,
     /// Whether the run-down has begun, so that nobody gets protection any more.
     pub has_begun: bool,
-    /// The thread that waits for its end.
-    pub waiter: Option<ThreadId>,
+    /// The threads that wait for its end.
+    pub waiters: Vec<ThreadId>,
 }
 
 /// What a rundown reference is asked for and can't do.
@@ -42,14 +42,13 @@ pub enum RundownError {
 impl Rundowns {
     /// Makes the memory at `address` a rundown reference that gives protection; the former one, if it was there and in use.
     pub fn initialize(&mut self, address: VirtualAddress) -> Option<Rundown> {
-        let fresh = Rundown { count: 0, has_begun: false, waiter: None };
-        self.all.insert(address, fresh).filter(|former| former.count > 0)
+        self.all.insert(address, Rundown::default()).filter(|former| former.count > 0)
     }
 
     /// The reference at this address.
     #[must_use]
-    pub fn get(&self, address: VirtualAddress) -> Option<Rundown> {
-        self.all.get(&address).copied()
+    pub fn get(&self, address: VirtualAddress) -> Option<&Rundown> {
+        self.all.get(&address)
     }
 
     fn find(&mut self, address: VirtualAddress) -> Result<&mut Rundown, RundownError> {
@@ -68,15 +67,15 @@ impl Rundowns {
         Ok(!rundown.has_begun)
     }
 
-    /// Gives protection back so many times; the thread that has waited for the last of them.
+    /// Gives protection back so many times; the threads that have waited for the last of them.
     ///
     /// # Errors
     /// [`RundownError`], but for [`InUse`](RundownError::InUse); nothing was changed.
-    pub fn release(&mut self, address: VirtualAddress, count: u32) -> Result<Option<ThreadId>, RundownError> {
+    pub fn release(&mut self, address: VirtualAddress, count: u32) -> Result<Vec<ThreadId>, RundownError> {
         let rundown = self.find(address)?;
         let held = rundown.count;
         rundown.count = held.checked_sub(u64::from(count)).ok_or(RundownError::NotHeld { count: held })?;
-        Ok(if rundown.count == 0 { rundown.waiter.take() } else { None })
+        Ok(if rundown.count == 0 { core::mem::take(&mut rundown.waiters) } else { Vec::new() })
     }
 
     /// Begins the run-down for a thread; whether it has to wait for its end.
@@ -87,7 +86,7 @@ impl Rundowns {
         let rundown = self.find(address)?;
         rundown.has_begun = true;
         let waits = rundown.count > 0;
-        rundown.waiter = waits.then_some(thread);
+        rundown.waiters.extend(waits.then_some(thread));
         Ok(waits)
     }
 
@@ -109,7 +108,7 @@ impl Rundowns {
         let rundown = self.find(address)?;
         let in_use = rundown.count > 0 || !rundown.has_begun;
         let count = rundown.count;
-        *rundown = Rundown { count: 0, has_begun: false, waiter: None };
+        *rundown = Rundown::default();
         if in_use { Err(RundownError::InUse { count }) } else { Ok(()) }
     }
 
@@ -142,8 +141,8 @@ mod tests {
         assert_eq!(it.acquire(IT, 2), Ok(true));
         assert_eq!(it.begin(IT, THREAD), Ok(true));
         assert_eq!(it.acquire(IT, 1), Ok(false));
-        assert_eq!(it.release(IT, 2), Ok(None));
-        assert_eq!(it.release(IT, 1), Ok(Some(THREAD)));
+        assert_eq!(it.release(IT, 2), Ok(Vec::new()));
+        assert_eq!(it.release(IT, 1), Ok(Vec::from([THREAD])));
         assert_eq!(it.acquire(IT, 1), Ok(false));
         it.reinitialize(IT).unwrap();
         assert_eq!(it.acquire(IT, 1), Ok(true));
@@ -154,7 +153,19 @@ mod tests {
         let mut it = rundowns();
         assert_eq!(it.begin(IT, THREAD), Ok(false));
         assert_eq!(it.complete(IT), Ok(()));
-        assert_eq!(it.get(IT), Some(Rundown { count: 0, has_begun: true, waiter: None }));
+        assert_eq!(it.get(IT), Some(&Rundown { count: 0, has_begun: true, waiters: Vec::new() }));
+    }
+
+    #[test]
+    fn everybody_who_waits_for_a_run_down_is_woken_by_its_end() {
+        let mut it = rundowns();
+        it.acquire(IT, 2).unwrap();
+        let other = ThreadId(8);
+        assert_eq!(it.begin(IT, THREAD), Ok(true));
+        assert_eq!(it.begin(IT, other), Ok(true));
+        assert_eq!(it.release(IT, 1), Ok(Vec::new()), "it is held once more");
+        assert_eq!(it.release(IT, 1), Ok(Vec::from([THREAD, other])));
+        assert_eq!(it.begin(IT, THREAD), Ok(false), "nobody waits any more");
     }
 
     #[test]
@@ -162,7 +173,7 @@ mod tests {
         let mut it = rundowns();
         it.acquire(IT, 1).unwrap();
         assert_eq!(it.release(IT, 2), Err(RundownError::NotHeld { count: 1 }));
-        assert_eq!(it.release(IT, 1), Ok(None));
+        assert_eq!(it.release(IT, 1), Ok(Vec::new()));
         assert_eq!(it.release(IT, 1), Err(RundownError::NotHeld { count: 0 }));
     }
 

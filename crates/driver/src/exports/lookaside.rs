@@ -250,10 +250,12 @@ fn check_level(session: &Session, call: &Call<'_>, form: Form, list: VirtualAddr
 
 fn allocate(session: &Session, call: &Call<'_>, form: Form) -> Answer {
     let list = list_of(session, call, form)?;
-    match lookaside::take(&list)? {
-        Some(entry) => Ok(entry.0),
-        None => make_entry(&list, form),
-    }
+    let entry = match lookaside::take(&list)? {
+        Some(entry) => entry,
+        None => VirtualAddress(make_entry(&list, form)?),
+    };
+    session.renew_locks(list.at, entry)?;
+    Ok(entry.0)
 }
 
 fn free(session: &Session, call: &Call<'_>, form: Form) -> Answer {

@@ -30,6 +30,12 @@ fn stop_for(session: &Session, lock: VirtualAddress, error: RemoveLockError) -> 
     }
 }
 
+/// Lets the threads go on that have waited until nobody holds the lock, when nobody does.
+fn wake(session: &Session, lock: VirtualAddress) {
+    let woken = session.locks.remove_locks.borrow_mut().take_woken(lock);
+    session.hand_on(lock, &woken, None);
+}
+
 /// A release under a tag that nobody acquired the lock with is told of and carried out.
 fn report_wrong_tag(session: &Session, call: &Call<'_>, lock: VirtualAddress, tag: u64) {
     let message =
@@ -68,32 +74,26 @@ pub(super) fn IoReleaseRemoveLockEx(session: &Session, call: &Call<'_>) -> Answe
     let (lock, tag) = (call.address(0)?, call.argument(1)?);
     let released = session.locks.remove_locks.borrow_mut().release(lock, tag);
     match released {
-        Ok(waiter) => {
-            show(session, lock)?;
-            session.hand_on(lock, waiter.as_slice(), None);
-        }
-        Err(RemoveLockError::WrongTag) => {
-            report_wrong_tag(session, call, lock, tag);
-            show(session, lock)?;
-        }
+        Ok(()) => {}
+        Err(RemoveLockError::WrongTag) => report_wrong_tag(session, call, lock, tag),
         Err(error) => return Err(stop_for(session, lock, error)),
     }
+    show(session, lock)?;
+    wake(session, lock);
     Ok(0)
 }
 
 pub(super) fn IoReleaseRemoveLockAndWaitEx(session: &Session, call: &Call<'_>) -> Answer {
     let (lock, tag) = (call.address(0)?, call.argument(1)?);
-    let thread = session.thread();
-    let removed = session.locks.remove_locks.borrow_mut().remove(lock, tag, thread);
-    let waits = match removed {
-        Ok(waits) => waits,
-        Err(RemoveLockError::WrongTag) => {
-            report_wrong_tag(session, call, lock, tag);
-            session.locks.remove_locks.borrow().state(lock).is_some_and(|(count, _)| count > 0)
-        }
+    let removed = session.locks.remove_locks.borrow_mut().remove(lock, tag);
+    match removed {
+        Ok(()) => {}
+        Err(RemoveLockError::WrongTag) => report_wrong_tag(session, call, lock, tag),
         Err(error) => return Err(stop_for(session, lock, error)),
-    };
+    }
     show(session, lock)?;
+    wake(session, lock);
+    let waits = session.locks.remove_locks.borrow_mut().wait(lock, session.thread());
     if waits {
         let tags = session.locks.remove_locks.borrow().tags(lock);
         if !tags.is_empty() {

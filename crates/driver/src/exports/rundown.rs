@@ -19,8 +19,11 @@ use ntpool_types::{Bytes, PoolType, Rule, VirtualAddress};
 const BEGUN: u64 = 1;
 
 fn show(session: &Session, reference: VirtualAddress) -> Result<(), Stop> {
-    let rundown = session.locks.rundowns.borrow().get(reference);
-    let count = rundown.map_or(0, |rundown| 2 * rundown.count + if rundown.has_begun { BEGUN } else { 0 });
+    let count = {
+        let rundowns = session.locks.rundowns.borrow();
+        let rundown = rundowns.get(reference);
+        rundown.map_or(0, |rundown| 2 * rundown.count + if rundown.has_begun { BEGUN } else { 0 })
+    };
     Ok(memory::write_field(reference, RundownRef::COUNT, count)?)
 }
 
@@ -75,9 +78,9 @@ fn acquire(session: &Session, reference: VirtualAddress, count: u32) -> Answer {
 
 fn release(session: &Session, reference: VirtualAddress, count: u32) -> Answer {
     let released = session.locks.rundowns.borrow_mut().release(reference, count);
-    let waiter = released.map_err(|error| stop_for(session, reference, error))?;
+    let waiters = released.map_err(|error| stop_for(session, reference, error))?;
     show(session, reference)?;
-    session.hand_on(reference, waiter.as_slice(), None);
+    session.hand_on(reference, &waiters, None);
     Ok(0)
 }
 

@@ -30,7 +30,10 @@ pub(super) fn FirstEntrySList(_: &Session, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn ExpInterlockedPopEntrySList(session: &Session, call: &Call<'_>) -> Answer {
-    Ok(session.pop_entry(call, call.address(0)?)?.0)
+    let head = call.address(0)?;
+    let entry = session.pop_entry(call, head)?;
+    session.renew_locks(head, entry)?;
+    Ok(entry.0)
 }
 
 pub(super) fn ExpInterlockedPushEntrySList(session: &Session, call: &Call<'_>) -> Answer {

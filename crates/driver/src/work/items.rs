@@ -19,7 +19,7 @@ use ntpool_machine::Instant;
 use ntpool_machine::dispatcher::{HIGHEST_PRIORITY, NotAnObject, Timeout};
 use ntpool_types::{BugCheck, BugCheckCode, Bytes, Rule, Tag, Violation, VirtualAddress};
 use ntpool_verifier::StackId;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 /// The bytes of a work item of the I/O manager's, whose layout is its own.
@@ -74,7 +74,8 @@ pub(crate) struct WorkItems {
     /// Devices to be deleted when nothing keeps them any more, with where that was asked for.
     deletions: RefCell<BTreeMap<VirtualAddress, StackId>>,
     pub(super) idle: RefCell<Vec<IdleWorker>>,
-    pub(super) workers: Cell<u64>,
+    /// How many worker threads of each priority there are.
+    pub(super) workers: RefCell<BTreeMap<u8, u32>>,
 }
 
 impl WorkItems {

@@ -10,7 +10,7 @@ use ntpool_machine::Instant;
 use ntpool_machine::dispatcher::{NotAnObject, Reset, Timeout, TimerAction, TimerError, WaitReason, Work};
 use ntpool_types::{Bytes, Rule, Tag, VirtualAddress};
 use ntpool_verifier::StackId;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 /// The bytes of a timer that the system keeps, whose layout is its own.
@@ -46,6 +46,8 @@ pub(crate) struct Deletion {
 
 #[derive(Clone, Copy, Debug)]
 struct OwnTimer {
+    /// Which of all that were made it is; another may lie at its address later.
+    serial: u64,
     purpose: Purpose,
     made: StackId,
     /// How many calls of its routine have begun and not ended.
@@ -58,9 +60,22 @@ struct OwnTimer {
 #[derive(Debug, Default)]
 pub(crate) struct OwnTimers {
     live: RefCell<BTreeMap<VirtualAddress, OwnTimer>>,
+    made: Cell<u64>,
 }
 
 impl OwnTimers {
+    fn add(&self, timer: VirtualAddress, purpose: Purpose, made: StackId) {
+        let serial = self.made.get();
+        self.made.set(serial + 1);
+        let own = OwnTimer { serial, purpose, made, running: 0, deletion: None };
+        self.live.borrow_mut().insert(timer, own);
+    }
+
+    /// Whether this very timer is still there.
+    fn is_there(&self, timer: VirtualAddress, serial: u64) -> bool {
+        self.get(timer).is_some_and(|own| own.serial == serial)
+    }
+
     fn get(&self, timer: VirtualAddress) -> Option<OwnTimer> {
         self.live.borrow().get(&timer).copied()
     }
@@ -143,8 +158,7 @@ impl Session {
     pub(super) fn keep_timer(&self, timer: VirtualAddress, reset: Reset, purpose: Purpose, made: StackId) {
         let fresh = self.dispatcher().initialize_timer(timer, reset);
         debug_assert_eq!(fresh, Ok(()), "nothing was in a new block");
-        let own = OwnTimer { purpose, made, running: 0, deletion: None };
-        self.own_timers.live.borrow_mut().insert(timer, own);
+        self.own_timers.add(timer, purpose, made);
         self.show_objects();
     }
 
@@ -193,12 +207,12 @@ impl Session {
         timer: VirtualAddress,
         deletion: Deletion,
     ) -> Result<bool, Stop> {
-        self.allocated_timer(timer)?;
+        let OwnTimer { serial, .. } = self.allocated_timer(timer)?;
         let cancelled = deletion.cancel && self.cancel_timer(timer)?;
         let at = self.intern(&self.trace(call.registers()));
         self.own_timers.change(timer, |own| own.deletion = Some((deletion, at)));
         self.finish_deletion(timer)?;
-        while deletion.wait && self.own_timers.get(timer).is_some() {
+        while deletion.wait && self.own_timers.is_there(timer, serial) {
             let reason = WaitReason::Other("the end of a timer's routine");
             let blocked = self.dispatcher().block_on(timer, reason, None, None);
             blocked.map_err(|crime| self.stop_for(&crime))?;
@@ -303,5 +317,23 @@ impl Session {
         self.interrupt_with(work, routine, &arguments)?;
         self.own_timers.change(timer, |own| own.running -= 1);
         self.finish_deletion(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_at_the_address_of_one_that_is_gone_is_another_one() {
+        let (timers, at) = (OwnTimers::default(), VirtualAddress(0x1000));
+        let purpose = Purpose::Allocated { routine: VirtualAddress::NULL, context: 0 };
+        timers.add(at, purpose, StackId(1));
+        let serial = timers.get(at).unwrap().serial;
+        assert!(timers.is_there(at, serial));
+        timers.live.borrow_mut().remove(&at);
+        assert!(!timers.is_there(at, serial));
+        timers.add(at, purpose, StackId(1));
+        assert!(!timers.is_there(at, serial), "whoever waits for the end of the first waits no longer");
     }
 }

@@ -7,19 +7,15 @@ use crate::objects::write_header;
 use crate::session::Session;
 use crate::stop::Stop;
 use crate::strands::Job;
-use ntpool_finding::Phase;
-use ntpool_host::layout::SYSTEM_OBJECTS;
+use crate::system_objects::{SystemKind, SystemObject};
+use ntpool_finding::{LimitKind, Phase};
 use ntpool_machine::Fiber;
 use ntpool_machine::dispatcher::{ObjectKind, Stuck, ThreadId, WaitReason};
 use ntpool_types::{BugCheck, BugCheckCode, Irql, NtStatus, Rule, VirtualAddress};
 use std::collections::BTreeSet;
 
-/// The most worker threads: further work waits for one of its priority.
-const MOST_WORKERS: u64 = 16;
-
-/// Where the workers' thread objects lie.
-const OBJECTS: VirtualAddress = VirtualAddress(SYSTEM_OBJECTS.base.0 + 0x4000);
-const OBJECT_DISTANCE: u64 = 0x800;
+/// The most worker threads of one priority: further work waits for one of them.
+const MOST_WORKERS: u32 = 16;
 
 /// A worker thread that has nothing to do.
 #[derive(Clone, Copy, Debug)]
@@ -30,31 +26,40 @@ pub(super) struct IdleWorker {
 }
 
 impl Session {
-    /// Lets a worker thread of this priority take what has been queued.
+    /// Lets a worker thread of this priority take what has been queued. When all that there may be are busy, the first that
+    /// is done takes it.
     ///
     /// # Errors
-    /// When there is no memory for another thread.
+    /// [`Stop::Limit`] when there is no room for another thread.
     pub(super) fn employ_worker(&self, priority: u8) -> Result<(), Stop> {
         let idle = {
             let mut idle = self.work_items.idle.borrow_mut();
             let place = idle.iter().position(|worker| worker.priority == priority);
             place.map(|place| idle.remove(place))
         };
-        let count = self.work_items.workers.get();
+        let count = self.work_items.workers.borrow().get(&priority).copied().unwrap_or_default();
         match idle {
             Some(worker) => {
                 self.dispatcher().wake(worker.object, 1);
             }
             None if count < MOST_WORKERS => {
-                self.work_items.workers.set(count + 1);
-                let object = VirtualAddress(OBJECTS.0 + count * OBJECT_DISTANCE);
-                let job: Job = Box::new(move |session| session.work(priority, object));
-                let thread = self.start_thread(object, priority, Phase::WorkItem, job).map_err(Stop::from)?;
-                write_header(object, ObjectKind::Thread(thread), 0, 0)?;
+                self.hire_worker(priority)?;
+                self.work_items.workers.borrow_mut().insert(priority, count + 1);
             }
             None => {}
         }
         Ok(())
+    }
+
+    fn hire_worker(&self, priority: u8) -> Result<(), Stop> {
+        let made = self.make_system_object(SystemObject::needed(SystemKind::Thread))?;
+        let object = made.ok_or_else(|| Stop::Limit {
+            kind: LimitKind::Host,
+            message: "there is no room for another worker thread's object; let go of some objects".to_owned(),
+        })?;
+        let job: Job = Box::new(move |session| session.work(priority, object));
+        let thread = self.start_thread(object, priority, Phase::WorkItem, job)?;
+        Ok(write_header(object, ObjectKind::Thread(thread), 0, 0)?)
     }
 
     /// What a worker thread does all its life.

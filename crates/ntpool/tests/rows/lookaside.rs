@@ -332,3 +332,10 @@ fn look_011_look_040_look_056_lists_with_paged_entries_may_be_used_up_to_apc_lev
         ]
     );
 }
+
+#[test]
+fn the_locks_in_an_entry_are_new_ones_in_its_next_life() {
+    assert_eq!(OBSERVED.line("locks"), "swapped=1 1");
+    assert!(!OBSERVED.rules().contains(&"lock.order"), "in one life they were taken in one order");
+    assert!(!OBSERVED.rules().contains(&"lock.spin-mixed"), "in one life one was used in one way");
+}

@@ -25,3 +25,9 @@ fn a_remove_lock_holds_the_removal_up_until_its_last_holder_lets_it_go() {
     let line = OBSERVED.line("remove-lock");
     assert_eq!(line, "first=0 held=3 during=c0000056 waited=1 done=1 removed=1 left=0");
 }
+
+#[test]
+fn everybody_who_waits_for_a_run_down_or_a_removal_goes_on_at_its_end() {
+    assert_eq!(OBSERVED.line("two-run-down"), "early=0 woken=2");
+    assert_eq!(OBSERVED.line("two-removed"), "early=0 woken=2");
+}

@@ -35,3 +35,8 @@ fn mach_044_045_what_a_routine_leaves_behind_stops_with_the_routine_its_paramete
     assert_eq!((code, parameter), (0x39, 42));
     assert_eq!(observed.line("item"), format!("routine={routine:016X} item={item:016X}"));
 }
+
+#[test]
+fn work_of_one_priority_does_not_wait_for_work_of_another() {
+    assert_eq!(OBSERVED.line("many"), "done=40 of 40");
+}
