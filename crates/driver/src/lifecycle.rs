@@ -115,6 +115,8 @@ pub(crate) fn prepare(order: Order, image: Image, reporter: Reporter) -> Result<
         strands,
         shown_processor: Cell::new(None),
         main_goes_on: Cell::new(false),
+        step_waits_since: Cell::new(None),
+        step_delays: Cell::new(false),
         ended: Cell::new(false),
         loops: Loops::default(),
         own_timers: OwnTimers::default(),
@@ -272,6 +274,8 @@ impl Session {
         self.set_phase(Phase::DriverEntry);
         self.reporter.send(&Message::Entering);
         let exit = fiber.call(self.image.entry_point(), &[DRIVER_OBJECT.0, REGISTRY_PATH.0]);
+        // A request to stop that came too late is not meant for what comes next.
+        fiber::take_interrupt();
         let status = NtStatus(self.outcome_of(exit)? as u32);
         self.settle("DriverEntry");
         if !self.is_left_in_order("DriverEntry", self.image.entry_point(), [0; 2]) {
@@ -318,6 +322,7 @@ impl Session {
         self.set_phase(Phase::Unload);
         self.reporter.send(&Message::Unloading);
         let exit = fiber.call(VirtualAddress(routine), &[DRIVER_OBJECT.0]);
+        fiber::take_interrupt();
         if self.outcome_of(exit).is_some() {
             self.settle("the unload routine");
             if !self.is_left_in_order("the unload routine", VirtualAddress(routine), [0; 2]) {

@@ -15,12 +15,16 @@ use crate::stop::Stop;
 use crate::strands::{Job, Strand};
 use ntpool_finding::{Limit, LimitKind, Message, Phase};
 use ntpool_host::{HostError, fiber, processor_area, processors};
-use ntpool_machine::Registers;
 use ntpool_machine::dispatcher::{
     Dispatcher, Stuck, Thread, ThreadId, ThreadState, Timeout, WaitOutcome, WaitStart, Work,
 };
+use ntpool_machine::{Instant, Registers};
 use ntpool_types::{Irql, NtStatus, ProcessorNumber, Violation, VirtualAddress};
 use std::cell::RefMut;
+
+/// How long DriverEntry or the unload routine may wait for something, in units of 100 ns: ten minutes of the machine's time,
+/// in which timers that go on for ever have brought nothing.
+const LONGEST_STEP: u64 = 600 * 1000 * Instant::PER_MILLISECOND;
 
 impl Session {
     /// The dispatcher, for one decision.
@@ -137,11 +141,27 @@ impl Session {
         if self.is_free() {
             return self.block_freely();
         }
+        let is_step = std::ptr::eq(self.strands.current(), self.strands.main())
+            && matches!(self.phase(), Phase::DriverEntry | Phase::Unload);
+        if is_step && !self.step_delays.take() {
+            self.step_waits_since.set(Some(self.now()));
+        }
         let next = self.dispatcher().block();
         self.show_time();
+        if fiber::take_interrupt() {
+            return Err(self.report_time_over());
+        }
+        if let Some(Instant(since)) = self.step_waits_since.get()
+            && self.now().0.saturating_sub(since) > LONGEST_STEP
+        {
+            return Err(self.report_hopeless_wait());
+        }
         match next {
             Ok(next) => self.go_on_with(next)?,
             Err(stuck) => return Err(self.report_stuck(&stuck)),
+        }
+        if is_step {
+            self.step_waits_since.set(None);
         }
         self.deliver()
     }
@@ -380,6 +400,7 @@ impl Session {
     /// # Errors
     /// [`Stop::Ended`] when the run has ended meanwhile; a crime when it may not wait now.
     pub(crate) fn delay(&self, timeout: Timeout, alertable: bool) -> Result<WaitOutcome, Stop> {
+        self.step_delays.set(true);
         let start = self.dispatcher().delay(timeout, alertable);
         self.finish_wait(start.map_err(|crime| self.stop_for(&crime))?)
     }

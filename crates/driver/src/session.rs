@@ -49,6 +49,9 @@ pub struct Session {
     pub(crate) shown_processor: Cell<Option<ProcessorNumber>>,
     /// Whether the strand that loads drivers has been gone on with to finish the report.
     pub(crate) main_goes_on: Cell<bool>,
+    /// Since when DriverEntry or the unload routine waits for something other than a time.
+    pub(crate) step_waits_since: Cell<Option<Instant>>,
+    pub(crate) step_delays: Cell<bool>,
     /// Whether nothing of the driver's is executed any more.
     pub(crate) ended: Cell<bool>,
     pub(crate) loops: Loops,

@@ -119,4 +119,28 @@ impl Session {
         self.tell(Draft::new(rule, None, message).explained_by(stacks).of_system());
         self.end()
     }
+
+    /// Reports that the system's step has waited for longer than anything would bring what it waits for, and ends the run.
+    pub(crate) fn report_hopeless_wait(&self) -> Stop {
+        let main = self.strands.main().thread.get();
+        let stuck = self.dispatcher().stuck();
+        let need = stuck.threads.iter().find(|stuck| stuck.thread == main);
+        let need = need.map_or_else(|| "waits".to_owned(), |stuck| self.describe_need(&stuck.reason));
+        let message = format!(
+            "{} can never finish: it {need}, and in ten minutes of the machine's time nobody brought that",
+            self.step()
+        );
+        let stacks = self.waiting_stack(main).into_iter().collect();
+        self.tell(Draft::new(Rule::WaitEndless, None, message).explained_by(stacks).of_system());
+        self.end()
+    }
+
+    /// Reports that the time limit was reached while nobody was in driver code, and ends the run.
+    pub(crate) fn report_time_over(&self) -> Stop {
+        let main = self.strands.main().thread.get();
+        let message = format!("{} did not return before the time limit", self.step());
+        let stacks = self.waiting_stack(main).into_iter().collect();
+        self.tell(Draft::new(Rule::DriverEndlessLoop, None, message).explained_by(stacks).of_system());
+        self.end()
+    }
 }

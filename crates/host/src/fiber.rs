@@ -327,8 +327,8 @@ pub(crate) fn interrupt_import() {
     INTERRUPTED.store(true, Ordering::Relaxed);
 }
 
-/// Whether the fiber was asked to be given up since this was last asked.
-pub(crate) fn take_interrupt() -> bool {
+/// Whether driver code was asked to stop since this was last asked. Who is told has to stop it.
+pub fn take_interrupt() -> bool {
     INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
@@ -586,10 +586,6 @@ impl KernelFiber {
             giant::enter();
         }
         self.record.slot.set(slot.outer);
-        if slot.outer.is_null() {
-            // A request that came too late for this call is not meant for the next one.
-            take_interrupt();
-        }
         match left.abandoned {
             0 => Exit::Returned(left.value),
             _ => slot.exit.take().expect("a fiber is given up for a reason"),
