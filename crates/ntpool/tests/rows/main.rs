@@ -22,6 +22,7 @@ mod lookaside;
 mod mdl;
 mod observer;
 mod overrun;
+mod patience;
 mod pool_flags;
 mod pool_types;
 mod print;
