@@ -4,9 +4,7 @@
  * What, and how often, it reads from its service's name, `WORD-SIZE-COUNT`, so that one image serves every measurement
  * and a run of none of it differs from a run of many by nothing else.
  */
-#include "kernel.h"
-
-#define TAG 'hcnB'
+#include "bench.h"
 
 /* The system time in the page of shared user data, where drivers read it without a call. */
 #define SYSTEM_TIME ((volatile ULONG64 *)0xFFFFF78000000014ULL)
@@ -52,14 +50,17 @@ static BOOLEAN TakeWord(struct Name *Name, const char *Word)
     return TRUE;
 }
 
-static VOID NOINLINE Call(ULONG64 Count)
+static NTSTATUS NOINLINE Call(SIZE_T Size, ULONG64 Count)
 {
+    UNUSED(Size);
     while (Count-- != 0) {
         (VOID)KeGetCurrentIrql();
     }
+    return STATUS_SUCCESS;
 }
 
-static NTSTATUS NOINLINE Pair(POOL_FLAGS Flags, SIZE_T Size, ULONG64 Count)
+/* Part of each routine that uses it, so that no frame of its own is walked. */
+static inline __attribute__((always_inline)) NTSTATUS Pair(POOL_FLAGS Flags, SIZE_T Size, ULONG64 Count)
 {
     while (Count-- != 0) {
         PVOID Block = ExAllocatePool2(Flags, Size, TAG);
@@ -70,6 +71,21 @@ static NTSTATUS NOINLINE Pair(POOL_FLAGS Flags, SIZE_T Size, ULONG64 Count)
         ExFreePool(Block);
     }
     return STATUS_SUCCESS;
+}
+
+static NTSTATUS NonPagedPair(SIZE_T Size, ULONG64 Count)
+{
+    return Pair(POOL_FLAG_NON_PAGED, Size, Count);
+}
+
+static NTSTATUS UninitializedPair(SIZE_T Size, ULONG64 Count)
+{
+    return Pair(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, Size, Count);
+}
+
+static NTSTATUS PagedPair(SIZE_T Size, ULONG64 Count)
+{
+    return Pair(POOL_FLAG_PAGED, Size, Count);
 }
 
 static NTSTATUS NOINLINE ChargedPair(SIZE_T Size, ULONG64 Count)
@@ -87,44 +103,83 @@ static NTSTATUS NOINLINE ChargedPair(SIZE_T Size, ULONG64 Count)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS NOINLINE DeepPair(ULONG Depth, SIZE_T Size, ULONG64 Count)
+static NTSTATUS NOINLINE PairBelow(ULONG Depth, SIZE_T Size, ULONG64 Count)
 {
     NTSTATUS Status;
 
     if (Depth == 0) {
         return Pair(POOL_FLAG_NON_PAGED, Size, Count);
     }
-    Status = DeepPair(Depth - 1, Size, Count);
+    Status = PairBelow(Depth - 1, Size, Count);
     HERE();
     return Status;
 }
 
-static VOID NOINLINE Level(ULONG64 Count)
+static NTSTATUS DeepPair(SIZE_T Size, ULONG64 Count)
 {
+    return PairBelow(DEPTH - 1, Size, Count);
+}
+
+static NTSTATUS NOINLINE Level(SIZE_T Size, ULONG64 Count)
+{
+    UNUSED(Size);
     while (Count-- != 0) {
         (VOID)ReadCr8();
     }
+    return STATUS_SUCCESS;
 }
 
-static VOID NOINLINE Shared(ULONG64 Count)
+static NTSTATUS NOINLINE Shared(SIZE_T Size, ULONG64 Count)
 {
+    UNUSED(Size);
     while (Count-- != 0) {
         (VOID)*SYSTEM_TIME;
     }
+    return STATUS_SUCCESS;
 }
 
-static VOID NOINLINE Stamp(ULONG64 Count)
+static NTSTATUS NOINLINE Stamp(SIZE_T Size, ULONG64 Count)
 {
+    UNUSED(Size);
     while (Count-- != 0) {
         __asm__ volatile("rdtsc" : : : "rax", "rdx");
     }
+    return STATUS_SUCCESS;
 }
+
+static const struct {
+    const char *Word;
+    STEP *Step;
+} Steps[] = {
+    {"call", Call},
+    {"pair", NonPagedPair},
+    {"uninitialized", UninitializedPair},
+    {"paged", PagedPair},
+    {"charged", ChargedPair},
+    {"deep", DeepPair},
+    {"level", Level},
+    {"shared", Shared},
+    {"stamp", Stamp},
+    {"turns", TakeTurns},
+    {"event", PingPong},
+    {"set", SetTimers},
+    {"expire", ExpireTimers},
+    {"thread", StartThreads},
+    {"dpc", QueueDpcs},
+    {"wait", WaitTenMinutes},
+    {"item", QueueItems},
+    {"spin", SpinPairs},
+    {"mutex", MutexPairs},
+    {"resource", SharedPairs},
+    {"raise", Raise},
+    {"fault", Fault},
+};
 
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     struct Name Name;
-    NTSTATUS Status = STATUS_SUCCESS;
-    ULONG64 Size;
+    SIZE_T Size;
+    ULONG Place;
 
     Name.End = RegistryPath->Buffer + RegistryPath->Length / sizeof(WCHAR);
     Name.Next = Name.End;
@@ -132,37 +187,13 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         Name.Next--;
     }
     DriverObject->DriverUnload = Unload;
-    if (TakeWord(&Name, "call")) {
-        (VOID)TakeNumber(&Name);
-        Call(TakeNumber(&Name));
-    } else if (TakeWord(&Name, "pair")) {
-        Size = TakeNumber(&Name);
-        Status = Pair(POOL_FLAG_NON_PAGED, Size, TakeNumber(&Name));
-    } else if (TakeWord(&Name, "uninitialized")) {
-        Size = TakeNumber(&Name);
-        Status = Pair(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, Size, TakeNumber(&Name));
-    } else if (TakeWord(&Name, "paged")) {
-        Size = TakeNumber(&Name);
-        Status = Pair(POOL_FLAG_PAGED, Size, TakeNumber(&Name));
-    } else if (TakeWord(&Name, "charged")) {
-        Size = TakeNumber(&Name);
-        Status = ChargedPair(Size, TakeNumber(&Name));
-    } else if (TakeWord(&Name, "deep")) {
-        Size = TakeNumber(&Name);
-        Status = DeepPair(DEPTH - 1, Size, TakeNumber(&Name));
-    } else if (TakeWord(&Name, "level")) {
-        (VOID)TakeNumber(&Name);
-        Level(TakeNumber(&Name));
-    } else if (TakeWord(&Name, "shared")) {
-        (VOID)TakeNumber(&Name);
-        Shared(TakeNumber(&Name));
-    } else if (TakeWord(&Name, "stamp")) {
-        (VOID)TakeNumber(&Name);
-        Stamp(TakeNumber(&Name));
-    } else {
-        Status = STATUS_INVALID_PARAMETER;
+    for (Place = 0; Place < sizeof(Steps) / sizeof(Steps[0]); Place++) {
+        if (TakeWord(&Name, Steps[Place].Word)) {
+            Size = TakeNumber(&Name);
+            return Steps[Place].Step(Size, TakeNumber(&Name));
+        }
     }
-    return Status;
+    return STATUS_INVALID_PARAMETER;
 }
 
 static VOID NTAPI Unload(PDRIVER_OBJECT DriverObject)

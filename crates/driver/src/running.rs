@@ -40,9 +40,9 @@ impl Session {
     }
 
     /// Its level.
+    #[inline]
     pub(crate) fn irql(&self) -> Irql {
-        let dispatcher = self.dispatcher.borrow();
-        dispatcher.processor(dispatcher.running().0).irql()
+        self.dispatcher.borrow().running_irql()
     }
 
     /// Raises its level; the former one.
@@ -123,8 +123,26 @@ impl Session {
     ///
     /// # Errors
     /// [`Stop::Ended`] when the run has ended meanwhile.
+    #[inline(always)]
     pub(crate) fn boundary(&self) -> Result<(), Stop> {
         self.raise_interrupts();
+        match self.stays() {
+            true => Ok(()),
+            false => self.pass_boundary(),
+        }
+    }
+
+    /// Whether this boundary is one at which nothing happens; then it has been passed.
+    #[inline(always)]
+    fn stays(&self) -> bool {
+        if self.is_free() || self.ended.get() {
+            return false;
+        }
+        let mut dispatcher = self.dispatcher();
+        self.shown_processor.get() == Some(dispatcher.running().0) && dispatcher.stay()
+    }
+
+    fn pass_boundary(&self) -> Result<(), Stop> {
         let next = match self.is_free() {
             true => self.dispatcher().boundary_here(),
             false => self.dispatcher().boundary(),
@@ -286,10 +304,18 @@ impl Session {
     ///
     /// # Errors
     /// [`Stop::Ended`] when the run has ended by it.
+    #[inline(always)]
     pub(crate) fn deliver(&self) -> Result<(), Stop> {
-        loop {
-            let work = self.dispatcher().take_work();
-            let Some(work) = work else { return Ok(()) };
+        let first = self.dispatcher().take_work();
+        match first {
+            Some(work) => self.deliver_from(work),
+            None => Ok(()),
+        }
+    }
+
+    fn deliver_from(&self, first: Work) -> Result<(), Stop> {
+        let mut next = Some(first);
+        while let Some(work) = next {
             match self.carry_out(work) {
                 Ok(()) => {}
                 Err(Stop::Ended) => return Err(Stop::Ended),
@@ -298,7 +324,9 @@ impl Session {
                     return Err(self.end());
                 }
             }
+            next = self.dispatcher().take_work();
         }
+        Ok(())
     }
 
     /// Calls a routine of the driver's that interrupts the running thread, at the level that the work has and on the

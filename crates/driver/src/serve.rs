@@ -12,20 +12,24 @@ use ntpool_types::{Irql, ProcessorNumber};
 impl Kernel for Session {
     fn import(&self, index: u32, registers: &Registers) -> Verdict {
         let call = Call::new(registers);
-        let answer = self.boundary().and_then(|()| {
-            let irql = self.irql();
-            let binding = self.bindings.get(index as usize);
-            let answer = match binding {
-                Some(binding) => binding.serve(self, &call),
-                None => Err(Binding::unknown(index)),
-            };
-            processors::changed();
-            self.finish_paged_touch(&call, binding.is_some_and(|binding| binding.is_too_high(irql)));
-            // What the routine queued or uncovered comes before the driver goes on.
-            answer.and_then(|value| self.deliver().map(|()| value))
-        });
-        match answer {
-            Ok(value) => Verdict::Return(value),
+        if let Err(stop) = self.boundary() {
+            return self.verdict_on(stop, registers);
+        }
+        let irql = self.irql();
+        let binding = self.bindings.get(index as usize);
+        let answer = match binding {
+            Some(binding) => binding.serve(self, &call),
+            None => Err(Binding::unknown(index)),
+        };
+        processors::changed();
+        self.finish_paged_touch(&call, binding.is_some_and(|binding| binding.is_too_high(irql)));
+        let value = match answer {
+            Ok(value) => value,
+            Err(stop) => return self.verdict_on(stop, registers),
+        };
+        // What the routine queued or uncovered comes before the driver goes on.
+        match self.deliver() {
+            Ok(()) => Verdict::Return(value),
             Err(stop) => self.verdict_on(stop, registers),
         }
     }

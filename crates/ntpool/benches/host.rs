@@ -1,6 +1,7 @@
-//! What the driver host costs: a whole run, a call to the machine, a pool pair, an instruction that is emulated.
+//! What the driver host costs: a whole run, a call to the machine, a pool pair, an instruction that is emulated, and what
+//! threads do: hand over, wait, set timers, raise exceptions, take locks.
 //!
-//! `cargo bench -p ntpool` prints two tables, and its progress to standard error. A plain program rather than a
+//! `cargo bench -p ntpool` prints three tables, and its progress to standard error. A plain program rather than a
 //! benchmark library: what is timed is another process, and a step in it is the difference of two runs, which such
 //! libraries have no word for. The driver itself can't hold the watch, since its clock is virtual and the time stamp
 //! counter traps. Runs that are compared alternate, and medians are printed with the best and the worst beside them, so
@@ -9,13 +10,17 @@
 //! Without `--bench`, as under `cargo test --benches`, every part runs once and briefly.
 #![forbid(unsafe_code)]
 
-use ntpool::{Driver, ExitStatus, Machine};
+use ntpool::{Driver, ExitStatus, Machine, Schedule};
 use ntpool_driver::Order;
 use ntpool_drivers::{Source, Toolchain};
 use ntpool_finding::Message;
 use ntpool_host::channel::Received;
 use ntpool_host::child::Child;
+use ntpool_host::fiber::KernelFiber;
+use ntpool_host::{arena, layout};
 use ntpool_image::{Image, Symbols};
+use ntpool_memory::Protection;
+use ntpool_types::Bytes;
 use std::error::Error;
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -45,7 +50,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let effort = if full { Effort::FULL } else { Effort::BRIEF };
     let image = build_load()?;
     measure_start(effort)?;
-    measure_steps(effort, &image)
+    measure_fibers(effort)?;
+    let mut series = vec![Vec::new(); STEPS.len()];
+    for round in 1..=effort.rounds {
+        for (place, step) in STEPS.iter().enumerate() {
+            eprint!("\rsteps: round {round} of {}, {} of {}  ", effort.rounds, place + 1, STEPS.len());
+            series[place].push(step.time(&image, effort)?);
+        }
+    }
+    eprintln!();
+    println!("one step of a driver: (run of many - run of none) / count, {} rounds, ns", effort.rounds);
+    for (step, times) in STEPS.iter().zip(series) {
+        print_times(step.name, times);
+    }
+    Ok(())
 }
 
 /// What was measured of one thing.
@@ -121,7 +139,7 @@ fn run_in_parts(parts: &mut Parts) -> Result<(), Box<dyn Error>> {
         name: "sample.sys".into(),
         seed: 1,
         processors: ntpool::DEFAULT_PROCESSORS,
-        schedule: ntpool::Schedule::default(),
+        schedule: Schedule::default(),
         free_running: false,
         memory,
         windows_build: ntpool::WindowsVersion::WINDOWS_10.build,
@@ -151,67 +169,136 @@ fn run_in_parts(parts: &mut Parts) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The least that a switch can cost: from one fiber of the host to another and back, with nobody to decide anything.
+fn measure_fibers(effort: Effort) -> Result<(), Box<dyn Error>> {
+    const COUNT: u64 = 10_000_000;
+    let count = (COUNT / effort.divisor).max(2);
+    // Stacks for driver code, which does not run here.
+    arena::reserve()?;
+    let stack = |index| {
+        let stack = layout::kernel_stack(index, Bytes(0x1000));
+        arena::map_anonymous(stack.base, stack.size, Protection::ReadWrite).map(|()| stack)
+    };
+    let own: &'static KernelFiber = Box::leak(Box::new(KernelFiber::new(stack(0)?)?));
+    own.begin();
+    let turn_back = Box::new(move || {
+        loop {
+            own.switch_to();
+        }
+    });
+    let other: &'static KernelFiber = Box::leak(Box::new(KernelFiber::with_routine(stack(1)?, turn_back)?));
+    let mut times = Vec::new();
+    for _ in 0..effort.rounds {
+        let start = Instant::now();
+        for _ in 0..count / 2 {
+            other.switch_to();
+        }
+        times.push(start.elapsed().as_secs_f64() / count as f64 * 1e9);
+    }
+    println!("fibers, {} rounds, ns", effort.rounds);
+    print_times("switch from one fiber to another", times);
+    Ok(())
+}
+
+fn print_times(name: &str, mut times: Vec<f64>) {
+    times.sort_by(f64::total_cmp);
+    let (median, best, worst) = (times[times.len() / 2], times[0], times[times.len() - 1]);
+    println!("  {name:<52}{median:>10.1}{best:>10.1}{worst:>10.1}");
+}
+
 /// Something that a driver does many times.
 struct Step {
     name: &'static str,
     /// How the driver calls it: a word and a size.
     order: &'static str,
     count: u64,
+    turns: Turns,
+}
+
+/// Which of several threads that can go on does.
+#[derive(Clone, Copy)]
+enum Turns {
+    /// One of them by chance, as in any run that asks for nothing else.
+    Chance,
+    /// The one that runs.
+    Stay,
+    /// The next one, at every call.
+    Each,
+}
+
+impl Turns {
+    fn schedule(self) -> Schedule {
+        match self {
+            Turns::Chance => Schedule::Random,
+            Turns::Stay => Schedule::At(Vec::new()),
+            Turns::Each => Schedule::RoundRobin { quantum: 1 },
+        }
+    }
+}
+
+const fn step(name: &'static str, order: &'static str, count: u64) -> Step {
+    Step { name, order, count, turns: Turns::Chance }
 }
 
 /// Counts are such that a run takes some tenths of a second, many times what a run of nothing varies by.
-const STEPS: [Step; 11] = [
-    Step { name: "import call: read the IRQL", order: "call-0", count: 10_000_000 },
-    Step { name: "pool pair, 64 bytes", order: "pair-64", count: 1_000_000 },
-    Step { name: "pool pair, 64 bytes, eight frames deeper", order: "deep-64", count: 300_000 },
-    Step { name: "pool pair, 64 bytes, filled with rubbish", order: "uninitialized-64", count: 1_000_000 },
-    Step { name: "pool pair, 64 bytes, charged, with rubbish", order: "charged-64", count: 1_000_000 },
-    Step { name: "pool pair, 64 bytes of paged pool", order: "paged-64", count: 1_000_000 },
-    Step { name: "pool pair, 4096 bytes", order: "pair-4096", count: 1_000_000 },
-    Step { name: "pool pair, 64 KiB", order: "pair-65536", count: 100_000 },
-    Step { name: "emulated: read of cr8", order: "level-0", count: 200_000 },
-    Step { name: "emulated: read of shared user data", order: "shared-0", count: 100_000 },
-    Step { name: "emulated: read of the time stamp counter", order: "stamp-0", count: 200_000 },
+const STEPS: [Step; 26] = [
+    step("import call: read the IRQL", "call-0", 10_000_000),
+    Step {
+        turns: Turns::Stay,
+        ..step("the same, two threads, the one that runs stays", "turns-0", 2_000_000)
+    },
+    Step { turns: Turns::Each, ..step("the same, two threads, a switch at each", "turns-0", 2_000_000) },
+    step("the same, two threads, by chance", "turns-0", 2_000_000),
+    step("pool pair, 64 bytes", "pair-64", 300_000),
+    step("pool pair, 64 bytes, eight frames deeper", "deep-64", 100_000),
+    step("pool pair, 64 bytes, filled with rubbish", "uninitialized-64", 300_000),
+    step("pool pair, 64 bytes, charged, with rubbish", "charged-64", 300_000),
+    step("pool pair, 64 bytes of paged pool", "paged-64", 300_000),
+    step("pool pair, 4096 bytes", "pair-4096", 300_000),
+    step("pool pair, 64 KiB", "pair-65536", 50_000),
+    step("emulated: read of cr8", "level-0", 100_000),
+    step("emulated: read of shared user data", "shared-0", 50_000),
+    step("emulated: read of the time stamp counter", "stamp-0", 100_000),
+    step("raise to __except", "raise-0", 50_000),
+    step("page fault to __except", "fault-0", 20_000),
+    step("event: signal to wake, another thread", "event-0", 500_000),
+    step("thread: created, ended, waited for", "thread-0", 20_000),
+    step("timer: set, 10,000 of them", "set-10000", 500_000),
+    step("timer: set and expired, 10,000 of them", "expire-10000", 500_000),
+    step("wait of ten minutes", "wait-0", 500_000),
+    step("deferred procedure call: queued and run", "dpc-0", 500_000),
+    step("work item: queued, run and waited for", "item-0", 200_000),
+    step("spin lock pair", "spin-0", 500_000),
+    step("mutex pair", "mutex-0", 500_000),
+    step("resource pair, shared", "resource-0", 200_000),
 ];
+
+impl Step {
+    /// The time of one, in nanoseconds.
+    fn time(&self, image: &[u8], effort: Effort) -> Result<f64, Box<dyn Error>> {
+        let count = (self.count / effort.divisor).max(2);
+        let nothing = self.time_run(image, 0)?;
+        let many = self.time_run(image, count)?;
+        Ok((many.as_secs_f64() - nothing.as_secs_f64()) / count as f64 * 1e9)
+    }
+
+    /// How long a run takes in which the driver does it so often.
+    fn time_run(&self, image: &[u8], count: u64) -> Result<Duration, Box<dyn Error>> {
+        let driver = Driver::from_bytes(&format!("{}-{count}.sys", self.order), image.to_vec(), None)?;
+        let start = Instant::now();
+        let outcome = Machine::new().schedule(self.turns.schedule()).timeout(TIMEOUT).run(&driver)?;
+        let elapsed = start.elapsed();
+        assert_eq!(outcome.exit_status(), ExitStatus::Clean, "{}: {outcome:#?}", self.name);
+        Ok(elapsed)
+    }
+}
 
 fn build_load() -> Result<Vec<u8>, Box<dyn Error>> {
     let source = Source {
         name: "load".into(),
         dir: ntpool_drivers::folder().join("bench"),
-        files: vec!["load.c".into(), "../support/cookie.c".into()],
+        files: vec!["load.c".into(), "machine.c".into(), "../support/cookie.c".into()],
     };
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench");
     Ok(std::fs::read(ntpool_drivers::build(&source, Toolchain::Clang, &out)?)?)
-}
-
-/// How long a run takes in which the driver does this so often.
-fn time_load(image: &[u8], order: &str, count: u64) -> Result<Duration, Box<dyn Error>> {
-    let driver = Driver::from_bytes(&format!("{order}-{count}.sys"), image.to_vec(), None)?;
-    let start = Instant::now();
-    let outcome = Machine::new().timeout(TIMEOUT).run(&driver)?;
-    let elapsed = start.elapsed();
-    assert_eq!(outcome.exit_status(), ExitStatus::Clean, "{outcome:#?}");
-    Ok(elapsed)
-}
-
-fn measure_steps(effort: Effort, image: &[u8]) -> Result<(), Box<dyn Error>> {
-    let mut series: [Vec<f64>; STEPS.len()] = Default::default();
-    for round in 1..=effort.rounds {
-        for (place, step) in STEPS.iter().enumerate() {
-            eprint!("\rsteps: round {round} of {}, {} of {}  ", effort.rounds, place + 1, STEPS.len());
-            let count = (step.count / effort.divisor).max(1);
-            let nothing = time_load(image, step.order, 0)?;
-            let many = time_load(image, step.order, count)?;
-            series[place].push((many.as_secs_f64() - nothing.as_secs_f64()) / count as f64 * 1e9);
-        }
-    }
-    eprintln!();
-    println!("one step of a driver: (run of many - run of none) / count, {} rounds, ns", effort.rounds);
-    println!("  {:<44}{:>9}{:>9}{:>9}", "", "median", "best", "worst");
-    for (step, times) in STEPS.iter().zip(&mut series) {
-        times.sort_by(f64::total_cmp);
-        let (median, best, worst) = (times[times.len() / 2], times[0], times[times.len() - 1]);
-        println!("  {:<44}{median:>9.1}{best:>9.1}{worst:>9.1}", step.name);
-    }
-    Ok(())
 }

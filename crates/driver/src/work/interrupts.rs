@@ -134,10 +134,14 @@ impl Session {
     // ── Raising ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Raises interrupts at a boundary.
+    #[inline]
     pub(crate) fn raise_interrupts(&self) {
-        if self.interrupts.live.borrow().is_empty() || self.ended.get() {
-            return;
+        if !self.interrupts.live.borrow().is_empty() && !self.ended.get() {
+            self.raise_some();
         }
+    }
+
+    fn raise_some(&self) {
         let steps = self.dispatcher().steps();
         let live: Vec<VirtualAddress> = self.interrupts.live.borrow().keys().copied().collect();
         for object in live {

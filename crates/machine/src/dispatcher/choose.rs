@@ -17,7 +17,7 @@ use super::{Dispatcher, ThreadId, ThreadState};
 use crate::Levels;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
-use ntpool_types::{Irql, ProcessorNumber};
+use ntpool_types::Irql;
 
 /// After so many boundaries in a row a thread gives way for [`YIELD_STEPS`] steps: others are preferred, whatever the
 /// schedule says, and it has the lowest priority. A thread that polls can't keep everybody else from going on for
@@ -38,12 +38,10 @@ impl Dispatcher {
     ///
     /// The caller switches to that thread's fiber if it is another one, and takes the work that its processor has.
     pub fn boundary(&mut self) -> ThreadId {
-        self.steps += 1;
-        self.spinning_rounds = 0;
-        let state = &mut self.processors[self.running];
-        if state.frames.is_empty() && state.processor.irql() < Irql::DISPATCH {
-            state.raised_units = 0;
+        if self.stay() {
+            return self.running().1;
         }
+        self.begin_step();
         if self.stayed >= PATIENCE {
             self.stayed = 0;
             let current = self.processors[self.running].current;
@@ -54,6 +52,35 @@ impl Dispatcher {
         // An idle thread that has nothing to do may ask too, and stays.
         self.choose();
         self.running().1
+    }
+
+    /// Passes a boundary at which the running thread goes on because nobody else has anything to do, nothing is due, no
+    /// work waits and no object has changed; `false`, and nothing has changed, where it may not be so.
+    ///
+    /// Most boundaries of most runs are like this, and this is all that the caller needs to do at one: there is no
+    /// fiber to switch to, no work to take and nothing to show. The question is asked at every call of a driver's, and so
+    /// answers itself without a search.
+    #[inline]
+    pub fn stay(&mut self) -> bool {
+        if !self.is_alone() {
+            return false;
+        }
+        debug_assert!(self.is_only_candidate(), "whoever is alone is the only one that can go on");
+        // Who keeps calling lets time pass, where anybody waits for that.
+        if self.streak >= PATIENCE && self.next_event().is_some() {
+            return false;
+        }
+        self.streak = self.streak.saturating_add(1);
+        self.begin_step();
+        self.stayed += 1;
+        true
+    }
+
+    /// The level of the processor that runs.
+    #[inline]
+    #[must_use]
+    pub fn running_irql(&self) -> Irql {
+        self.processors[self.running].processor.irql()
     }
 
     /// The running thread cannot go on, because it waits, spins, has ended or is idle: who does?
@@ -132,6 +159,45 @@ impl Dispatcher {
     pub fn yield_running(&mut self) {
         let (_, id) = self.running();
         self.thread_mut(id).yields_until = self.steps + 2;
+    }
+
+    /// What every boundary does first.
+    #[inline]
+    fn begin_step(&mut self) {
+        self.steps += 1;
+        self.spinning_rounds = 0;
+        let state = &mut self.processors[self.running];
+        if state.frames.is_empty() && state.processor.irql() < Irql::DISPATCH {
+            state.raised_units = 0;
+        }
+    }
+
+    /// Whether the running thread goes on and nothing else is to be done, as far as that is seen at a glance.
+    #[inline]
+    fn is_alone(&self) -> bool {
+        if !self.ready.is_empty() || !self.changed.is_empty() || self.stayed >= PATIENCE {
+            return false;
+        }
+        let is_idle = |number: usize, thread: ThreadId| thread.0 as usize == number;
+        for (number, state) in self.processors.iter().enumerate() {
+            let is_as_usual = match number == self.running {
+                true => !is_idle(number, state.current) && !state.has_queue(),
+                false => is_idle(number, state.current) && state.is_quiet(),
+            };
+            if !is_as_usual {
+                return false;
+            }
+        }
+        let thread = &self.threads[self.processors[self.running].current.0 as usize];
+        thread.affinity() >> self.running & 1 == 1 && !self.timers.is_due(&self.clock)
+    }
+
+    fn is_only_candidate(&mut self) -> bool {
+        let (processor, thread) = self.running();
+        let candidates = self.collect();
+        let is_only = candidates == [Candidate { processor, thread, follows: false }];
+        self.candidates = candidates;
+        is_only && self.next_placement().is_none()
     }
 
     // ── Which thread has which processor ─────────────────────────────────────────────────────────────────────────
@@ -285,15 +351,6 @@ impl Dispatcher {
 
     /// Places threads and chooses among all that can go on; whether there was any.
     fn choose(&mut self) -> bool {
-        if self.processors.len() == 1 && self.ready.is_empty() && self.can_go_on(0) {
-            // The same answer without the search for it; most runs are like this most of the time.
-            self.go_on(Candidate {
-                processor: ProcessorNumber(0),
-                thread: self.processors[0].current,
-                follows: false,
-            });
-            return true;
-        }
         self.place();
         let candidates = self.collect();
         self.pick(candidates)
@@ -345,5 +402,74 @@ impl Dispatcher {
         self.thread_mut(candidate.thread).spin = None;
         self.running = processor;
         self.stayed = if self.running() == before { self.stayed + 1 } else { 0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatcher::{Dpc, Reset, Schedule, Timeout, TimerAction};
+    use ntpool_types::{ProcessorNumber, VirtualAddress};
+
+    const OBJECT: VirtualAddress = VirtualAddress(0x1000);
+    const TIMER: VirtualAddress = VirtualAddress(0x2000);
+
+    /// A machine of two processors with one thread, which runs on the first, and a timer that is not set.
+    fn machine_with_one_thread() -> (Dispatcher, ThreadId) {
+        let mut machine = Dispatcher::new(2, Schedule::random(1));
+        let thread = machine.create_thread(VirtualAddress(0x10_0000), 8, u64::MAX);
+        machine.initialize_timer(TIMER, Reset::ByHand).unwrap();
+        assert_eq!(machine.boundary(), thread);
+        machine.take_changed();
+        (machine, thread)
+    }
+
+    #[test]
+    fn a_thread_that_is_alone_stays_and_the_step_counts() {
+        let (mut machine, thread) = machine_with_one_thread();
+        machine.set_timer(TIMER, Timeout::Relative(5), 0, TimerAction::Signal).unwrap();
+        machine.take_changed();
+        let before = machine.steps();
+        assert!(machine.stay(), "what is due later is no concern of now");
+        assert_eq!((machine.steps(), machine.running().1), (before + 1, thread));
+        assert_eq!(machine.schedule().choices(), 0);
+    }
+
+    #[test]
+    fn whatever_there_is_to_do_takes_a_longer_look() {
+        type Do = fn(&mut Dispatcher, ThreadId);
+        let something: [(&str, Do); 8] = [
+            ("another thread", |machine, _| {
+                machine.create_thread(VirtualAddress(0x20_0000), 8, u64::MAX);
+                machine.take_changed();
+            }),
+            ("an object to be shown", |machine, _| {
+                machine.initialize_event(OBJECT, Reset::ByHand, false).unwrap();
+                machine.set_event(OBJECT).unwrap();
+            }),
+            ("a call", |machine, _| {
+                machine.queue_dpc(Dpc::new(OBJECT)).unwrap();
+            }),
+            ("a call for the other processor", |machine, _| machine.send_ipi(0b10, OBJECT)),
+            ("an interrupt of the other processor", |machine, _| {
+                machine.request_interrupt(ProcessorNumber(1), OBJECT, Irql::HIGH);
+            }),
+            ("a timer that is due", |machine, _| {
+                machine.set_timer(TIMER, Timeout::Relative(0), 0, TimerAction::Signal).unwrap();
+                machine.take_changed();
+            }),
+            ("another processor for the thread", |machine, thread| {
+                machine.set_affinity(thread, 0b10);
+            }),
+            ("patience at its end", |machine, _| while machine.stayed < PATIENCE && machine.stay() {}),
+        ];
+        for (what, do_it) in something {
+            let (mut machine, thread) = machine_with_one_thread();
+            assert!(machine.stay());
+            do_it(&mut machine, thread);
+            let before = machine.steps();
+            assert!(!machine.stay(), "{what}");
+            assert_eq!(machine.steps(), before, "{what}: nothing has changed");
+        }
     }
 }

@@ -68,6 +68,14 @@ impl TimerQueue {
         self.relative.len() + self.absolute.len()
     }
 
+    /// Whether an entry is due by now.
+    #[inline]
+    pub(super) fn is_due(&self, clock: &Clock) -> bool {
+        let is_due = |moment: Instant| moment <= clock.now() && moment < Instant(u64::MAX);
+        self.relative.first_key_value().is_some_and(|(&(time, _), _)| is_due(Instant(time)))
+            || self.absolute.first_key_value().is_some_and(|(&(time, _), _)| is_due(clock.moment_of(time)))
+    }
+
     /// When the entry is due, as the system time stands.
     pub(super) fn moment(&self, ticket: Ticket, clock: &Clock) -> Instant {
         if ticket.is_absolute { clock.moment_of(ticket.time) } else { Instant(ticket.time) }

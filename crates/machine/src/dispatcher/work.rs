@@ -11,7 +11,7 @@
 //!   of the current thread, which can't go on meanwhile, and ordinary calls interrupt it. It may not wait, because
 //!   Windows may run it at DISPATCH_LEVEL instead.
 
-use super::{Crime, Dispatcher};
+use super::{Crime, Dispatcher, ProcessorState};
 use crate::Levels;
 use alloc::vec::Vec;
 use ntpool_types::{Irql, ProcessorNumber, VirtualAddress};
@@ -170,6 +170,20 @@ pub(super) struct Frame {
     began: u64,
 }
 
+impl ProcessorState {
+    /// Whether any work waits for the processor, be it that it can do it now or not.
+    #[inline]
+    pub(super) fn has_queue(&self) -> bool {
+        !(self.deferred.is_empty() && self.calls.is_empty() && self.interrupts.is_empty())
+    }
+
+    /// Whether it has no work, neither waiting nor begun.
+    #[inline]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.frames.is_empty() && !self.has_queue()
+    }
+}
+
 impl Dispatcher {
     /// Queues a deferred procedure call; `false`, and nothing is changed, when it is queued already (MACH-162).
     ///
@@ -252,11 +266,15 @@ impl Dispatcher {
     }
 
     /// Takes the most urgent work that the running processor can do at its present level. The caller begins it next.
+    #[inline]
     pub fn take_work(&mut self) -> Option<Work> {
-        let idle = &self.processors[self.running];
-        if idle.deferred.is_empty() && idle.calls.is_empty() && idle.interrupts.is_empty() {
-            return None;
+        match self.processors[self.running].has_queue() {
+            true => self.take_queued(),
+            false => None,
         }
+    }
+
+    fn take_queued(&mut self) -> Option<Work> {
         let steps = self.steps;
         let occasion = self.deferred_occasion(self.running);
         let state = &mut self.processors[self.running];
