@@ -7,7 +7,7 @@ static KEVENT Event;
 static VOID NTAPI Run(PVOID Context)
 {
     UNUSED(Context);
-    KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, NULL); HERE(); /* MARK: CRIME */
+    KeWaitForSingleObject(&Event, Executive, KernelMode, FALSE, NULL); HERE();
     PsTerminateSystemThread(STATUS_SUCCESS); HERE();
 }
 
