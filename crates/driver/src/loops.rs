@@ -4,7 +4,6 @@
 //! run with such loops repeats itself. Other code that calls nobody for long is interrupted where the tick falls, which
 //! depends on how fast the computer is; a note says so.
 
-use crate::call::Call;
 use crate::findings::Draft;
 use crate::session::Session;
 use crate::stop::Stop;
@@ -85,7 +84,7 @@ impl Session {
     /// Reports threads that turn in loops until something changes, which none of them changes, and ends the run.
     fn report_livelock(&self, stuck: &Stuck, registers: &Registers) -> Stop {
         let message = format!("all threads that can go on turn in loops: {stuck}");
-        let stack = self.calling_stack(Call::new(registers).registers());
+        let stack = self.trapped_stack(registers);
         self.tell(Draft::new(Rule::WaitLivelock, None, message).explained_by(vec![stack]));
         self.end()
     }
