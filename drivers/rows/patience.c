@@ -79,19 +79,31 @@ static volatile LONG64 *InterruptTime(VOID)
     return Time;
 }
 
-/* Works for long without a call while all of a vector register and a register of the older unit are in use. */
+static volatile LONG HasRun;
+
+static VOID NTAPI Run(PVOID Context)
+{
+    UNUSED(Context);
+    HasRun = 1;
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+/* Counts until another thread has run, while all of a vector register and a register of the older unit are in use. */
 static VOID HoldRegisters(VOID)
 {
+    PVOID Thread = StartThread(Run, NULL);
     ULONG64 In[4] = { 1, 2, 3, 4 };
     ULONG64 Out[4];
-    ULONG64 Rounds = 300000000;
+    ULONG64 Rounds = 0;
     double Pi;
 
-    __asm__ volatile("vmovdqu %3, %%ymm7; fninit; fldpi; 1: decq %2; jnz 1b; vmovdqu %%ymm7, %0; vzeroupper; fstpl %1"
+    __asm__ volatile("vmovdqu %4, %%ymm7; fninit; fldpi; 1: incq %2; cmpl $0, %3; je 1b; vmovdqu %%ymm7, %0; vzeroupper; fstpl %1"
                      : "=m"(Out), "=m"(Pi), "+r"(Rounds)
-                     : "m"(In)
+                     : "m"(HasRun), "m"(In)
                      : "xmm7", "memory");
     DbgPrint("registers: %I64u %I64u %I64u %I64u %I64x\n", Out[0], Out[1], Out[2], Out[3], *(ULONG64 *)&Pi);
+    DbgPrint("rounds: %s\n", Rounds > 1000000 ? "many" : "few");
+    JoinThread(Thread);
 }
 
 static VOID Observe(VOID)
@@ -123,11 +135,6 @@ static VOID Observe(VOID)
     JoinThread(Thread);
     DbgPrint("counted: %d\n", (int)Counted);
     JoinThread(StartThread(NestFromThread, NULL));
-    KeResetEvent(&Event);
-    Thread = StartThread(WaitForIt, NULL);
-    HoldRegisters();
-    KeSetEvent(&Event, IO_NO_INCREMENT, FALSE);
-    JoinThread(Thread);
 }
 
 static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
@@ -142,6 +149,8 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         KeInitializeEvent(&Event, NotificationEvent, FALSE);
         StartTimer(DoNothing, 1);
         WaitFor(&Event); HERE();
+    } else if (IsNamed(RegistryPath, L"working-for-long")) {
+        HoldRegisters();
     } else {
         Observe();
     }

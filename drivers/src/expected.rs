@@ -54,6 +54,8 @@ pub struct ExpectedFinding {
     pub count: Option<u64>,
     /// What the driver was doing.
     pub phase: Option<Phase>,
+    /// Words that its message has.
+    pub says: Vec<String>,
     /// The stacks, in their order.
     pub stacks: Vec<ExpectedStack>,
 }
@@ -142,6 +144,8 @@ struct FindingTable {
     count: Option<u64>,
     phase: Option<Phase>,
     #[serde(default)]
+    says: Vec<String>,
+    #[serde(default)]
     stacks: Vec<StackTable>,
 }
 
@@ -186,6 +190,7 @@ impl FindingTable {
             size: self.size,
             count: self.count,
             phase: self.phase,
+            says: self.says,
             stacks,
         })
     }

@@ -1,8 +1,9 @@
 //! Loops that call nobody: noticed by the ticks of the host's clock, interrupted so that others can go on.
 //!
 //! A loop in which no register changes only waits: it is interrupted at once, and where every run would interrupt it, so a
-//! run with such loops repeats itself. Other code that calls nobody for long is interrupted where the tick falls, which
-//! depends on how fast the computer is; a note says so.
+//! run with such loops repeats itself. Other code may be on its way to an end, and is left alone for a second of processor
+//! time; then it is interrupted where the tick falls, which depends on how fast the computer is. A note says so, and since
+//! the run can't be repeated from there on, such code is interrupted much earlier after that.
 
 use crate::findings::Draft;
 use crate::session::Session;
@@ -16,10 +17,19 @@ use std::cell::Cell;
 /// How much time passes with a tick where processors run free.
 const TICK_UNITS: u64 = 100_000;
 
+/// The ticks without anybody's call after which code that works is interrupted: a second, and once the run can't be
+/// repeated any more two ticks.
+const TICKS_REPEATABLE: u32 = 100;
+const TICKS_AFTERWARDS: u32 = 2;
+
 /// What is known of loops between two ticks.
 #[derive(Debug, Default)]
 pub(crate) struct Loops {
     steps_at_tick: Cell<u64>,
+    /// The ticks since the last call of anybody's.
+    ticks: Cell<u32>,
+    /// Whether code that worked was interrupted in this run.
+    is_unrepeatable: Cell<bool>,
     /// Whether somebody was interrupted who did more than wait, since the last call of anybody's.
     somebody_works: Cell<bool>,
 }
@@ -41,18 +51,19 @@ impl Session {
             return self.boundary();
         }
         let steps = self.dispatcher.borrow().steps();
-        // Whoever calls nobody between two ticks works long without help.
         if self.loops.steps_at_tick.replace(steps) != steps {
             self.loops.somebody_works.set(false);
-            if !turns {
-                return Ok(());
-            }
+            self.loops.ticks.set(0);
         }
-        if !self.has_others() {
+        let ticks = self.loops.ticks.get() + 1;
+        self.loops.ticks.set(ticks);
+        let patience = if self.loops.is_unrepeatable.get() { TICKS_AFTERWARDS } else { TICKS_REPEATABLE };
+        if !self.has_others() || (!turns && ticks < patience) {
             return Ok(());
         }
         if !turns {
             self.loops.somebody_works.set(true);
+            self.loops.is_unrepeatable.set(true);
         }
         let what = match turns {
             true => "a loop that only waits was interrupted, so that other threads could go on",
@@ -64,6 +75,7 @@ impl Session {
         self.note_once_at(self.loop_place(registers, turns), what);
         let stuck = self.preempt()?;
         self.loops.steps_at_tick.set(self.dispatcher.borrow().steps());
+        self.loops.ticks.set(0);
         match stuck {
             // Where nobody is left who could change anything, loops that only wait do so for ever. One that works may still
             // come to an end; the time limit decides that.

@@ -224,7 +224,7 @@ impl Supervision<'_> {
                 }
                 self.outcome.tags.push(row);
             }
-            Message::Note(note) => self.outcome.notes.push(note),
+            Message::Note(note) => self.outcome.notes.push(self.symbolizer.name_places(&note)),
             Message::Choices(choices) => self.outcome.choices = choices,
             Message::Switches(switches) if !full => self.outcome.switches.extend(switches),
             Message::Switches(_) => self.drop_packet(packet),
@@ -251,6 +251,7 @@ impl Supervision<'_> {
             self.dropped += 1;
             return;
         }
+        finding.message = self.symbolizer.name_places(&finding.message);
         for stack in &mut finding.stacks {
             self.symbolizer.fill_in(stack);
         }
@@ -262,6 +263,7 @@ impl Supervision<'_> {
             self.dropped += 1;
             return;
         }
+        limit.message = self.symbolizer.name_places(&limit.message);
         for stack in &mut limit.stacks {
             self.symbolizer.fill_in(stack);
         }

@@ -28,6 +28,46 @@ impl<'a> Symbolizer<'a> {
             std::mem::take(&mut stack.frames).into_iter().flat_map(|frame| self.resolve(frame)).collect();
     }
 
+    /// Puts the function before each place in the driver that a text names, as in `drv.sys+0x1040`, and its line after it:
+    /// `Worker+0x40 (drv.sys+0x1040, worker.c:12)`.
+    pub(crate) fn name_places(&mut self, text: &str) -> String {
+        let before = format!("{}+0x", self.driver.name);
+        let mut parts = text.split(before.as_str());
+        let mut named = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (digits, rest) =
+                part.split_at(part.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(part.len()));
+            let place = format!("{before}{digits}");
+            let offset = u64::from_str_radix(digits, 16).ok();
+            match offset.and_then(|offset| self.name(offset, &place)) {
+                Some(with_name) => named += &with_name,
+                None => named += &place,
+            }
+            named += rest;
+        }
+        named
+    }
+
+    /// A place in the driver with its function and line, where they are known.
+    fn name(&mut self, offset: u64, place: &str) -> Option<String> {
+        let module = Some(self.driver.name.clone());
+        let frame = Frame { module, offset: Some(Hex(offset)), ..Frame::default() };
+        let mut frames = self.resolve(frame);
+        // The innermost function is the one whose line it is; the outermost is the one that has an address.
+        let line = frames.first().and_then(|frame| Some((frame.file.clone()?, frame.line?)));
+        let Frame { function, function_offset, .. } = frames.pop()?;
+        let mut named = function?;
+        match function_offset {
+            Some(Hex(into)) if into > 0 => named += &format!("+{into:#x} ({place}"),
+            _ => named += &format!(" ({place}"),
+        }
+        if let Some((file, line)) = line {
+            let name = file.rsplit(['/', '\\']).next().unwrap_or(&file);
+            named += &format!(", {name}:{line}");
+        }
+        Some(named + ")")
+    }
+
     fn resolve(&mut self, frame: Frame) -> Vec<Frame> {
         let size = self.driver.image.size_of_image().0;
         // The child's word for where its image lies is taken only as far as it is possible.

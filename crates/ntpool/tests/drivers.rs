@@ -109,6 +109,10 @@ fn check_finding(finding: &Finding, expected: &ExpectedFinding, wrong: &mut Stri
     check("the count", finding.count.to_string(), expected.count.map(size));
     let phase = |phase: Phase| format!("{phase:?}");
     check("the phase", phase(finding.phase), expected.phase.map(phase));
+    for words in &expected.says {
+        let missing = !finding.message.contains(words);
+        check("the message", finding.message.clone(), missing.then(|| format!("one with `{words}`")));
+    }
     for stack in &expected.stacks {
         let found = finding.stacks.iter().find(|found| found.role == stack.role);
         check(

@@ -28,8 +28,16 @@ fn calls_within_calls_go_as_deep_as_the_kernel_stack_lets_them() {
 }
 
 #[test]
-fn interrupted_work_gets_all_its_registers_back() {
-    assert_eq!(OBSERVED.line("registers"), "1 2 3 4 400921fb54442d18");
+fn work_of_less_than_a_second_is_left_alone_so_that_the_run_repeats() {
+    assert_eq!(OBSERVED.outcome.notes.iter().find(|note| note.contains("may not repeat")), None);
+}
+
+#[test]
+fn work_without_an_end_is_interrupted_and_told_of_and_gets_all_its_registers_back() {
+    let observed = DRIVER.run("working-for-long");
+    assert_eq!(observed.line("registers"), "1 2 3 4 400921fb54442d18");
+    assert_eq!(observed.line("rounds"), "many");
+    assert!(observed.outcome.notes.iter().any(|note| note.contains("may not repeat")));
 }
 
 #[test]
