@@ -134,15 +134,15 @@ impl Session {
         }
     }
 
-    /// Tells of the spin locks that the running processor has beyond those that it had before the routine, and lets them
-    /// go.
+    /// Tells of the spin locks that the running processor and its thread have beyond those that they had before the routine,
+    /// and lets them go.
     pub(crate) fn settle_spin_locks(&self, routine: &str, before: &[VirtualAddress]) {
-        let processor = self.processor_number();
-        let mut left = self.spin_locks.held_by(processor);
+        let (processor, thread) = (self.processor_number(), self.thread());
+        let mut left = self.spin_locks_here();
         left.retain(|lock| !before.contains(lock));
         left.sort_unstable();
         for lock in left {
-            let _ = self.spin_locks.release(lock, processor);
+            let _ = self.spin_locks.release(lock, processor, thread);
             let message = format!("{routine} returned with the spin lock at {lock} held");
             self.report_afterwards(Rule::SpinLockLeft, &message, Vec::new());
             self.clear_lock_word(lock, 0_u64);

@@ -357,7 +357,7 @@ impl Session {
         let strand = self.strands.current();
         let phase = if work.irql() > Irql::DISPATCH { Phase::Interrupt } else { Phase::Dpc };
         let before = strand.phase.replace(phase);
-        let held = self.spin_locks.held_by(self.processor_number());
+        let held = self.spin_locks_here();
         self.dispatcher().begin_work(work, routine);
         self.level_changed();
         let value = body().map_err(|stop| self.report_on_arrival(stop));

@@ -12,7 +12,7 @@ use crate::memory;
 use crate::session::Session;
 use crate::stop::Stop;
 use ntpool_finding::Role;
-use ntpool_machine::dispatcher::SpinReason;
+use ntpool_machine::dispatcher::{SpinHolder, SpinReason};
 use ntpool_machine::{Inversion, SpinUse};
 use ntpool_types::{Irql, Rule, VirtualAddress};
 use ntpool_verifier::StackId;
@@ -42,22 +42,52 @@ impl Session {
         self.check_spin_lock(call, lock, handle)?;
         self.note_lock_order(call, lock);
         loop {
-            let me = self.processor_number();
             let holder = self.spin_locks.holder(lock);
-            if holder == Some(me) {
+            if holder.is_some_and(|holder| self.is_here(holder)) {
                 break;
             }
             let (is_next, reason) = match handle {
                 None => (holder.is_none(), SpinReason::SpinLock),
-                Some(_) => (self.spin_locks.stand_in_line(lock, me), SpinReason::QueuedSpinLock),
+                Some(_) => {
+                    (self.spin_locks.stand_in_line(lock, self.spinning_as()), SpinReason::QueuedSpinLock)
+                }
             };
             if is_next {
                 break;
             }
-            self.dispatcher().spin_on(lock, reason, holder);
-            self.block()?;
+            match self.irql() >= Irql::DISPATCH {
+                true => {
+                    self.dispatcher().spin_on(lock, reason, holder);
+                    self.block()?;
+                }
+                // Whoever spins too low can be preempted, be it by the holder.
+                false => self.give_turn()?,
+            }
         }
         self.take_spin_lock(call, lock, handle)
+    }
+
+    /// Whether the running processor, or the thread that it runs, has what this one has.
+    pub(crate) fn is_here(&self, holder: SpinHolder) -> bool {
+        match holder {
+            SpinHolder::Processor(processor) => processor == self.processor_number(),
+            SpinHolder::Thread(thread) => thread == self.thread(),
+        }
+    }
+
+    /// Who takes a spin lock now.
+    fn spinning_as(&self) -> SpinHolder {
+        match self.irql() >= Irql::DISPATCH {
+            true => self.processor_number().into(),
+            false => SpinHolder::Thread(self.thread()),
+        }
+    }
+
+    /// The spin locks that the running processor and the thread that it runs have, the first taken first of each.
+    pub(crate) fn spin_locks_here(&self) -> Vec<VirtualAddress> {
+        let mut held = self.spin_locks.held_by(SpinHolder::Thread(self.thread()));
+        held.extend(self.spin_locks.held_by(self.processor_number().into()));
+        held
     }
 
     /// Takes a spin lock if it is free; whether it was.
@@ -117,7 +147,7 @@ impl Session {
                      DISPATCH_LEVEL"
                 );
                 self.report_rule(call, Rule::IrqlTooLow, &message);
-                self.spin_locks.acquire_unprotected(lock, self.processor_number())
+                self.spin_locks.acquire_unprotected(lock, self.thread())
             }
         };
         acquired.map_err(|violation| Stop::Crime {
@@ -134,13 +164,18 @@ impl Session {
     pub(crate) fn release_spin_lock(&self, call: &Call<'_>, lock: VirtualAddress) -> Result<(), Stop> {
         let irql = self.irql();
         let me = self.processor_number();
-        let released = self.spin_locks.release(lock, me);
+        let released = self.spin_locks.release(lock, me, self.thread());
         let protected = released.map_err(|violation| Stop::Crime {
             violation,
             message: match self.spin_locks.holder(lock) {
-                Some(holder) => format!(
+                Some(SpinHolder::Processor(holder)) => format!(
                     "the spin lock at {lock} was released by processor {}, and processor {} holds it",
                     me.0, holder.0
+                ),
+                Some(SpinHolder::Thread(holder)) => format!(
+                    "the spin lock at {lock} was released by another thread than has it: {} acquired it below \
+                     DISPATCH_LEVEL",
+                    self.describe_thread(holder)
                 ),
                 None => format!("the spin lock at {lock} was released and nobody held it"),
             },
@@ -159,7 +194,7 @@ impl Session {
     /// Takes note of the spin locks that are held while another one is taken, and tells of an order that was the other way
     /// round before.
     fn note_lock_order(&self, call: &Call<'_>, taken: VirtualAddress) {
-        let mut held = self.spin_locks.held_by(self.processor_number());
+        let mut held = self.spin_locks_here();
         held.retain(|&lock| self.strands.stack_holding(lock).is_none());
         if held.is_empty() || self.strands.stack_holding(taken).is_some() {
             return;

@@ -2,8 +2,12 @@
 //!
 //! An ordinary lock goes to whoever asks first when it is free. A queued one goes to the processors in the order in which
 //! they came, and is held by way of a handle. One lock is used in one of the two ways, never in both (MACH-172).
+//!
+//! A lock is its processor's, which nothing but work that interrupts can take over while the lock is held. One that was taken
+//! below DISPATCH_LEVEL, which is its driver's mistake, is its thread's.
 
 use crate::DispatchLevel;
+use crate::dispatcher::{SpinHolder, ThreadId};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -23,16 +27,15 @@ pub enum SpinUse {
 pub struct SpinLocks {
     held: RefCell<BTreeMap<VirtualAddress, Holder>>,
     uses: RefCell<BTreeMap<VirtualAddress, SpinUse>>,
-    /// The processors that wait in line, those that have a queue.
-    queues: RefCell<BTreeMap<VirtualAddress, VecDeque<ProcessorNumber>>>,
+    /// Who waits in line, for the locks that have a queue.
+    queues: RefCell<BTreeMap<VirtualAddress, VecDeque<SpinHolder>>>,
     /// The locks whose mixed use was told of.
     mixed: RefCell<BTreeSet<VirtualAddress>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Holder {
-    processor: ProcessorNumber,
-    protected: bool,
+    by: SpinHolder,
     /// How many locks were held when it was taken.
     depth: usize,
 }
@@ -43,28 +46,19 @@ impl SpinLocks {
     /// # Errors
     /// [`Rule::SpinLockRecursive`] with bug check 0xF, which has no parameters, when it is held already (MACH-171).
     pub fn acquire(&self, lock: VirtualAddress, level: DispatchLevel<'_>) -> Result<(), Violation> {
-        self.take(lock, level.processor(), true)
+        self.take(lock, level.processor().into())
     }
 
-    /// Takes the lock for a processor that is not held at DISPATCH_LEVEL, which is its driver's mistake; the release that
-    /// follows is then no second one.
+    /// Takes the lock for a thread whose processor is not held at DISPATCH_LEVEL, which is its driver's mistake; the release
+    /// that follows is then no second one.
     ///
     /// # Errors
     /// As for [`acquire`](SpinLocks::acquire).
-    pub fn acquire_unprotected(
-        &self,
-        lock: VirtualAddress,
-        processor: ProcessorNumber,
-    ) -> Result<(), Violation> {
-        self.take(lock, processor, false)
+    pub fn acquire_unprotected(&self, lock: VirtualAddress, thread: ThreadId) -> Result<(), Violation> {
+        self.take(lock, SpinHolder::Thread(thread))
     }
 
-    fn take(
-        &self,
-        lock: VirtualAddress,
-        processor: ProcessorNumber,
-        protected: bool,
-    ) -> Result<(), Violation> {
+    fn take(&self, lock: VirtualAddress, by: SpinHolder) -> Result<(), Violation> {
         let mut held = self.held.borrow_mut();
         if held.contains_key(&lock) {
             return Err(Violation {
@@ -74,40 +68,40 @@ impl SpinLocks {
             });
         }
         let depth = held.values().map(|holder| holder.depth + 1).max().unwrap_or(0);
-        held.insert(lock, Holder { processor, protected, depth });
+        held.insert(lock, Holder { by, depth });
         if let Some(queue) = self.queues.borrow_mut().get_mut(&lock) {
-            queue.retain(|&waiter| waiter != processor);
+            queue.retain(|&waiter| waiter != by);
         }
         Ok(())
     }
 
-    /// The processor that holds the lock.
+    /// Who holds the lock.
     #[must_use]
-    pub fn holder(&self, lock: VirtualAddress) -> Option<ProcessorNumber> {
-        self.held.borrow().get(&lock).map(|holder| holder.processor)
+    pub fn holder(&self, lock: VirtualAddress) -> Option<SpinHolder> {
+        self.held.borrow().get(&lock).map(|holder| holder.by)
     }
 
-    /// The locks that a processor holds, the first taken first.
+    /// The locks that a processor or a thread holds, the first taken first.
     #[must_use]
-    pub fn held_by(&self, processor: ProcessorNumber) -> Vec<VirtualAddress> {
+    pub fn held_by(&self, by: SpinHolder) -> Vec<VirtualAddress> {
         let held = self.held.borrow();
         let mut locks: Vec<(usize, VirtualAddress)> = held
             .iter()
-            .filter(|(_, holder)| holder.processor == processor)
+            .filter(|(_, holder)| holder.by == by)
             .map(|(&lock, holder)| (holder.depth, lock))
             .collect();
         locks.sort_unstable();
         locks.into_iter().map(|(_, lock)| lock).collect()
     }
 
-    /// Whether it is the processor's turn to take a queued lock that is free; if not, it stands in line from now on.
-    pub fn stand_in_line(&self, lock: VirtualAddress, processor: ProcessorNumber) -> bool {
+    /// Whether it is somebody's turn to take a queued lock that is free; if not, they stand in line from now on.
+    pub fn stand_in_line(&self, lock: VirtualAddress, by: SpinHolder) -> bool {
         let mut queues = self.queues.borrow_mut();
         let queue = queues.entry(lock).or_default();
-        if !queue.contains(&processor) {
-            queue.push_back(processor);
+        if !queue.contains(&by) {
+            queue.push_back(by);
         }
-        queue.front() == Some(&processor) && self.holder(lock).is_none()
+        queue.front() == Some(&by) && self.holder(lock).is_none()
     }
 
     /// Takes note of how a lock is used; whether it has been used in the other way as well, the first time that it is.
@@ -124,19 +118,27 @@ impl SpinLocks {
         self.mixed.borrow_mut().remove(&lock);
     }
 
-    /// Lets the lock go for a processor; whether it had been taken at DISPATCH_LEVEL, as it should.
-    ///
-    /// A lock that was taken lower may be let go by any processor, since its thread may have moved.
+    /// Lets the lock go for a processor and the thread that runs there; whether it had been taken at DISPATCH_LEVEL, as it
+    /// should.
     ///
     /// # Errors
-    /// [`Rule::SpinLockNotOwned`] with bug check 0x10 when the processor does not hold it; our choice, since the reference
-    /// names no stop for it.
-    pub fn release(&self, lock: VirtualAddress, processor: ProcessorNumber) -> Result<bool, Violation> {
+    /// [`Rule::SpinLockNotOwned`] with bug check 0x10 when neither holds it; our choice, since the reference names no stop
+    /// for it.
+    pub fn release(
+        &self,
+        lock: VirtualAddress,
+        processor: ProcessorNumber,
+        thread: ThreadId,
+    ) -> Result<bool, Violation> {
         let mut held = self.held.borrow_mut();
         match held.get(&lock) {
-            Some(&holder) if holder.processor == processor || !holder.protected => {
+            Some(&Holder { by: SpinHolder::Processor(by), .. }) if by == processor => {
                 held.remove(&lock);
-                Ok(holder.protected)
+                Ok(true)
+            }
+            Some(&Holder { by: SpinHolder::Thread(by), .. }) if by == thread => {
+                held.remove(&lock);
+                Ok(false)
             }
             _ => Err(Violation {
                 rule: Rule::SpinLockNotOwned,
@@ -168,7 +170,13 @@ mod tests {
     const LOCK: VirtualAddress = VirtualAddress(0x2000_0000_1000);
     const FIRST: ProcessorNumber = ProcessorNumber(0);
     const SECOND: ProcessorNumber = ProcessorNumber(1);
-    const THIRD: ProcessorNumber = ProcessorNumber(2);
+    const A: ThreadId = ThreadId(7);
+    const B: ThreadId = ThreadId(8);
+    const C: ThreadId = ThreadId(9);
+
+    fn thread(thread: ThreadId) -> SpinHolder {
+        SpinHolder::Thread(thread)
+    }
 
     #[test]
     fn mach_171_taking_a_lock_twice_is_bug_check_0xf_without_parameters() {
@@ -178,18 +186,19 @@ mod tests {
         locks.acquire(LOCK, level).unwrap();
         let violation = locks.acquire(LOCK, level).unwrap_err();
         assert_eq!(violation.bug_check, BugCheck::new(BugCheckCode(0xF), [0; 4]));
-        locks.release(LOCK, FIRST).unwrap();
+        locks.release(LOCK, FIRST, A).unwrap();
         locks.acquire(LOCK, level).unwrap();
     }
 
     #[test]
     fn a_lock_that_was_taken_too_low_is_released_once_and_told_apart() {
         let locks = SpinLocks::default();
-        locks.acquire_unprotected(LOCK, FIRST).unwrap();
-        assert_eq!(locks.holder(LOCK), Some(FIRST));
-        assert_eq!(locks.acquire_unprotected(LOCK, FIRST).unwrap_err().rule, Rule::SpinLockRecursive);
-        assert_eq!(locks.release(LOCK, SECOND), Ok(false), "its thread may have moved");
-        locks.acquire_unprotected(LOCK, FIRST).unwrap();
+        locks.acquire_unprotected(LOCK, A).unwrap();
+        assert_eq!(locks.holder(LOCK), Some(thread(A)));
+        assert_eq!(locks.acquire_unprotected(LOCK, A).unwrap_err().rule, Rule::SpinLockRecursive);
+        assert_eq!(locks.release(LOCK, FIRST, B).unwrap_err().rule, Rule::SpinLockNotOwned);
+        assert_eq!(locks.release(LOCK, SECOND, A), Ok(false), "its thread may have moved");
+        locks.acquire_unprotected(LOCK, A).unwrap();
         locks.initialize(LOCK);
         assert_eq!(locks.holder(LOCK), None, "its memory is a new lock");
     }
@@ -197,38 +206,40 @@ mod tests {
     #[test]
     fn only_the_processor_that_holds_a_lock_releases_it() {
         let (processor, locks) = (Processor::new(SECOND), SpinLocks::default());
-        assert_eq!(locks.release(LOCK, FIRST).unwrap_err().rule, Rule::SpinLockNotOwned);
+        assert_eq!(locks.release(LOCK, FIRST, A).unwrap_err().rule, Rule::SpinLockNotOwned);
         processor.set_irql(Irql::DISPATCH);
         locks.acquire(LOCK, processor.dispatch_level().unwrap()).unwrap();
-        let violation = locks.release(LOCK, FIRST).unwrap_err();
+        let violation = locks.release(LOCK, FIRST, A).unwrap_err();
         assert_eq!(violation.bug_check.parameters[0], LOCK.0);
-        assert_eq!(locks.release(LOCK, SECOND), Ok(true));
+        assert_eq!(locks.release(LOCK, SECOND, B), Ok(true));
     }
 
     #[test]
-    fn the_locks_of_a_processor_are_in_the_order_in_which_it_took_them() {
-        let locks = SpinLocks::default();
+    fn the_locks_that_somebody_holds_are_in_the_order_in_which_they_were_taken() {
+        let (processor, locks) = (Processor::new(SECOND), SpinLocks::default());
+        processor.set_irql(Irql::DISPATCH);
         let [low, high] = [VirtualAddress(0x10), VirtualAddress(0x20)];
-        locks.acquire_unprotected(high, FIRST).unwrap();
-        locks.acquire_unprotected(LOCK, SECOND).unwrap();
-        locks.acquire_unprotected(low, FIRST).unwrap();
-        assert_eq!(locks.held_by(FIRST), [high, low]);
-        assert_eq!(locks.held_by(SECOND), [LOCK]);
+        locks.acquire_unprotected(high, A).unwrap();
+        locks.acquire(LOCK, processor.dispatch_level().unwrap()).unwrap();
+        locks.acquire_unprotected(low, A).unwrap();
+        assert_eq!(locks.held_by(thread(A)), [high, low]);
+        assert_eq!(locks.held_by(SECOND.into()), [LOCK]);
+        assert_eq!(locks.held_by(FIRST.into()), []);
     }
 
     #[test]
-    fn a_queued_lock_goes_to_the_processors_in_the_order_in_which_they_came() {
+    fn a_queued_lock_is_handed_on_in_the_order_in_which_they_came() {
         let locks = SpinLocks::default();
-        assert!(locks.stand_in_line(LOCK, FIRST));
-        locks.acquire_unprotected(LOCK, FIRST).unwrap();
-        assert!(!locks.stand_in_line(LOCK, THIRD));
-        assert!(!locks.stand_in_line(LOCK, SECOND));
-        locks.release(LOCK, FIRST).unwrap();
-        assert!(!locks.stand_in_line(LOCK, SECOND), "the other one was here before");
-        assert!(locks.stand_in_line(LOCK, THIRD));
-        locks.acquire_unprotected(LOCK, THIRD).unwrap();
-        locks.release(LOCK, THIRD).unwrap();
-        assert!(locks.stand_in_line(LOCK, SECOND));
+        assert!(locks.stand_in_line(LOCK, thread(A)));
+        locks.acquire_unprotected(LOCK, A).unwrap();
+        assert!(!locks.stand_in_line(LOCK, thread(C)));
+        assert!(!locks.stand_in_line(LOCK, thread(B)));
+        locks.release(LOCK, FIRST, A).unwrap();
+        assert!(!locks.stand_in_line(LOCK, thread(B)), "the other one was here before");
+        assert!(locks.stand_in_line(LOCK, thread(C)));
+        locks.acquire_unprotected(LOCK, C).unwrap();
+        locks.release(LOCK, FIRST, C).unwrap();
+        assert!(locks.stand_in_line(LOCK, thread(B)));
     }
 
     #[test]
@@ -245,7 +256,7 @@ mod tests {
     #[test]
     fn a_held_lock_in_freed_memory_is_forgotten_and_told() {
         let locks = SpinLocks::default();
-        locks.acquire_unprotected(LOCK, FIRST).unwrap();
+        locks.acquire_unprotected(LOCK, A).unwrap();
         locks.note_use(LOCK, SpinUse::Queued);
         assert_eq!(locks.forget_range(VirtualAddress(LOCK.0 + 1), Bytes(0x10)), []);
         assert_eq!(locks.forget_range(LOCK, Bytes::ZERO), []);

@@ -28,7 +28,7 @@ fn wait_for(session: &Session, call: &Call<'_>, place: usize) -> Result<(), Stop
         });
     }
     while let Some(holder) = session.spin_locks.holder(lock) {
-        if holder == session.processor_number() {
+        if session.is_here(holder) {
             return Err(Stop::Crime {
                 violation: Violation {
                     rule: Rule::SpinLockRecursive,
@@ -36,7 +36,7 @@ fn wait_for(session: &Session, call: &Call<'_>, place: usize) -> Result<(), Stop
                     subject: lock,
                 },
                 message: format!(
-                    "an interlocked routine was called with the spin lock at {lock}, which the processor holds"
+                    "an interlocked routine was called with the spin lock at {lock}, which its caller holds"
                 ),
             });
         }

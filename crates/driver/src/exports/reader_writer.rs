@@ -9,7 +9,7 @@ use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
-use ntpool_machine::dispatcher::SpinReason;
+use ntpool_machine::dispatcher::{SpinHolder, SpinReason};
 use ntpool_types::{Irql, Rule, VirtualAddress};
 
 /// The word of a lock that a writer has.
@@ -66,7 +66,7 @@ fn acquire(session: &Session, call: &Call<'_>, exclusive: bool) -> Result<(), St
     check_level(session, call, lock, "acquired");
     while !attempt(session, lock, exclusive, true)? {
         let holder = session.locks.reader_writer.borrow().holder(lock);
-        session.dispatcher().spin_on(lock, SpinReason::ReaderWriterSpinLock, holder);
+        session.dispatcher().spin_on(lock, SpinReason::ReaderWriterSpinLock, holder.map(SpinHolder::from));
         session.block()?;
     }
     Ok(())

@@ -203,8 +203,7 @@ impl Session {
     // ── The interrupt's spin lock ────────────────────────────────────────────────────────────────────────────────
 
     fn take_interrupt_lock(&self, lock: VirtualAddress) -> Result<(), Stop> {
-        let me = self.processor_number();
-        while let Some(holder) = self.spin_locks.holder(lock).filter(|&holder| holder != me) {
+        while let Some(holder) = self.spin_locks.holder(lock).filter(|&holder| !self.is_here(holder)) {
             self.dispatcher().spin_on(lock, SpinReason::InterruptLock, Some(holder));
             self.block()?;
         }
@@ -219,9 +218,11 @@ impl Session {
     }
 
     fn release_interrupt_lock(&self, lock: VirtualAddress) -> Result<(), Stop> {
-        self.spin_locks.release(lock, self.processor_number()).map_err(|violation| Stop::Crime {
-            violation,
-            message: format!("the interrupt's spin lock at {lock} was released and nobody held it"),
+        self.spin_locks.release(lock, self.processor_number(), self.thread()).map_err(|violation| {
+            Stop::Crime {
+                violation,
+                message: format!("the interrupt's spin lock at {lock} was released and nobody held it"),
+            }
         })?;
         memory::write(lock, 0_u64)?;
         self.dispatcher().spin_released(lock);

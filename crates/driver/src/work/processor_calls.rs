@@ -39,7 +39,7 @@ impl Session {
         let calls = &self.processor_calls;
         let other = || calls.active.borrow().map(|active| active.caller);
         while let Some(caller) = other() {
-            self.dispatcher().spin_on(TURN, SpinReason::ProcessorCall, Some(caller));
+            self.dispatcher().spin_on(TURN, SpinReason::ProcessorCall, Some(caller.into()));
             self.block()?;
         }
         let caller = self.processor_number();

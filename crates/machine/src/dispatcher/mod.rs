@@ -54,7 +54,7 @@ pub use crime::{Crime, MutexError, NotAnObject, SemaphoreError};
 pub use forget::Forgotten;
 pub use object::{ObjectKind, ObjectView, Reset};
 pub use schedule::{Schedule, Switch};
-pub use spin::SpinReason;
+pub use spin::{SpinHolder, SpinReason};
 pub use stuck::{Link, Reason, Stuck, StuckThread};
 pub use thread::{HIGHEST_PRIORITY, Thread, ThreadId, ThreadState};
 pub use timer::{TimerAction, TimerError};

@@ -1,6 +1,6 @@
 //! Spinning: a processor that turns in a loop until something changes, and so lets others go on here.
 
-use super::Dispatcher;
+use super::{Dispatcher, ThreadId};
 use ntpool_types::{ProcessorNumber, VirtualAddress};
 
 /// What a processor spins for.
@@ -32,21 +32,36 @@ impl SpinReason {
     }
 }
 
+/// Who has a spin lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpinHolder {
+    /// The processor that was held at DISPATCH_LEVEL or above when the lock was taken.
+    Processor(ProcessorNumber),
+    /// The thread that took the lock below DISPATCH_LEVEL, which is its driver's mistake: it may wait and move with it.
+    Thread(ThreadId),
+}
+
+impl From<ProcessorNumber> for SpinHolder {
+    fn from(processor: ProcessorNumber) -> SpinHolder {
+        SpinHolder::Processor(processor)
+    }
+}
+
 /// A processor's turning in a loop until something changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spin {
     pub key: VirtualAddress,
     pub reason: SpinReason,
-    pub holder: Option<ProcessorNumber>,
+    pub holder: Option<SpinHolder>,
 }
 
 impl Dispatcher {
     /// The running processor turns in a loop until something that `key` stands for happens; the caller asks
-    /// [`block`](Dispatcher::block) next. `holder` is the processor that it waits for, for reports.
+    /// [`block`](Dispatcher::block) next. `holder` is whom it waits for, for reports.
     ///
     /// When the thread goes on it takes its processor's work, looks whether it has happened, and if not spins again:
     /// it may have gone on just to take an interrupt, or another processor may have been faster.
-    pub fn spin_on(&mut self, key: VirtualAddress, reason: SpinReason, holder: Option<ProcessorNumber>) {
+    pub fn spin_on(&mut self, key: VirtualAddress, reason: SpinReason, holder: Option<SpinHolder>) {
         let (_, id) = self.running();
         self.thread_mut(id).spin = Some(Spin { key, reason, holder });
     }

@@ -1,7 +1,7 @@
 //! What it looks like when nobody can ever go on: who waits for what, and who has it.
 
 use super::wait::{Target, WaitKind, WaitReason};
-use super::{Dispatcher, ObjectKind, SpinReason, ThreadId, ThreadState};
+use super::{Dispatcher, ObjectKind, SpinHolder, SpinReason, ThreadId, ThreadState};
 use alloc::vec::Vec;
 use core::fmt;
 use ntpool_types::{ProcessorNumber, VirtualAddress};
@@ -34,7 +34,7 @@ pub enum Reason {
         key: VirtualAddress,
         /// What kind of thing that is.
         reason: SpinReason,
-        /// The thread that is current on the processor that has it.
+        /// The thread that has it, or that is current on the processor that has it.
         holder: Option<ThreadId>,
     },
     /// It turns in a loop without boundaries.
@@ -200,7 +200,10 @@ impl Dispatcher {
                     processor,
                     key: spin.key,
                     reason: spin.reason,
-                    holder: spin.holder.map(|holder| self.current_thread(holder)),
+                    holder: spin.holder.map(|holder| match holder {
+                        SpinHolder::Processor(processor) => self.current_thread(processor),
+                        SpinHolder::Thread(thread) => thread,
+                    }),
                 },
                 (ThreadState::Running(processor), ..) if record.yields_until > self.steps => {
                     Reason::Loop { processor }

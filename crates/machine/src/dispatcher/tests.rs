@@ -700,7 +700,7 @@ fn a_spinning_processor_goes_on_when_the_lock_is_free_or_an_interrupt_comes() {
     machine.set_affinity(threads[0], 0b01);
     machine.set_affinity(threads[1], 0b10);
     raise(&machine, Irql::DISPATCH);
-    machine.spin_on(LOCK, SpinReason::SpinLock, Some(ProcessorNumber(1)));
+    machine.spin_on(LOCK, SpinReason::SpinLock, Some(ProcessorNumber(1).into()));
     assert_eq!(machine.block(), Ok(threads[1]));
     assert_eq!(machine.boundary(), threads[1], "it can't go on");
     machine.send_ipi(0b01, OTHER);
@@ -709,7 +709,7 @@ fn a_spinning_processor_goes_on_when_the_lock_is_free_or_an_interrupt_comes() {
     assert_eq!(machine.take_work(), Some(Work::Ipi { key: OTHER }));
     assert_eq!(machine.block(), Ok(threads[0]), "it spins no longer until it says so again");
     assert_eq!(machine.clock().now(), Instant(0));
-    machine.spin_on(LOCK, SpinReason::SpinLock, Some(ProcessorNumber(1)));
+    machine.spin_on(LOCK, SpinReason::SpinLock, Some(ProcessorNumber(1).into()));
     assert_eq!(machine.block(), Ok(threads[1]), "time passes until the other one can go on");
     assert_eq!(machine.spin_released(LOCK), 1);
     machine.terminate_running(NtStatus::SUCCESS);
@@ -782,10 +782,10 @@ fn a_deadlock_of_two_locks_and_a_mutex_is_named() {
 fn processors_that_spin_for_each_other_are_a_deadlock() {
     let (mut machine, threads) = machine(2, 2);
     raise(&machine, Irql::DISPATCH);
-    machine.spin_on(LOCK, SpinReason::SpinLock, Some(ProcessorNumber(1)));
+    machine.spin_on(LOCK, SpinReason::SpinLock, Some(ProcessorNumber(1).into()));
     assert_eq!(machine.block(), Ok(threads[1]));
     raise(&machine, Irql::DISPATCH);
-    machine.spin_on(OTHER, SpinReason::QueuedSpinLock, Some(ProcessorNumber(0)));
+    machine.spin_on(OTHER, SpinReason::QueuedSpinLock, Some(ProcessorNumber(0).into()));
     let cycle = machine.block().unwrap_err().cycle().unwrap();
     let way: Vec<_> = cycle.iter().map(|link| (link.thread, link.needs, link.owner)).collect();
     assert_eq!(way, [(threads[0], LOCK, threads[1]), (threads[1], OTHER, threads[0])]);

@@ -19,6 +19,7 @@ mod irql;
 mod lifecycle;
 mod locks;
 mod lookaside;
+mod low_spin;
 mod mdl;
 mod observer;
 mod overrun;
