@@ -188,7 +188,7 @@ rules! {
         "Windows without a debugger stops for an int 3 that nobody handles.";
     CpuFastFail, "cpu.fast-fail", Hard,
         "the driver detected corruption and stopped",
-        "The driver executed int 29h (__fastfail): its own check failed, or one that the compiler or a header put there, of a stack cookie or of a list whose links do not agree. The first parameter says which.";
+        "The driver executed int 29h (__fastfail): its own check failed, or one that the compiler or a header put there, such as of a list whose links do not agree. The first parameter says which.";
     CpuTrap, "cpu.trap", Hard,
         "an unexpected processor trap",
         "The processor raised a trap that no other rule names.";
