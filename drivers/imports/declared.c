@@ -225,6 +225,7 @@ static VOID NameObjects(VOID)
     NAME(ObDereferenceObject);
     NAME(ObReferenceObjectByPointer);
     NAME(ObDereferenceObjectDeferDelete);
+    NAME(ZwAlertThread);
     NAME(ZwClose);
     NAME(ZwWaitForSingleObject);
     Sink = (ULONG_PTR)*ExEventObjectType;

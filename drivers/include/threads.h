@@ -22,6 +22,7 @@ NTKERNELAPI ULONG NTAPI KeGetCurrentProcessorNumber(VOID);
 
 /* The headers have these for file systems only. */
 NTKERNELAPI BOOLEAN NTAPI PsIsSystemThread(PETHREAD Thread);
+NTSYSAPI NTSTATUS NTAPI ZwAlertThread(HANDLE ThreadHandle);
 NTKERNELAPI NTSTATUS NTAPI PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread);
 NTKERNELAPI VOID NTAPI ExDisableResourceBoostLite(PERESOURCE Resource);
 NTSYSAPI NTSTATUS NTAPI ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout);

@@ -177,6 +177,47 @@ static VOID CheckLimit(VOID)
     DbgPrint("over-limit: raised=%d count=%d again=%d full=%d\n", Raised[0], Counts[0], Raised[1], Counts[1]);
 }
 
+static volatile NTSTATUS Alerted[2];
+
+static VOID NTAPI WaitAlertably(PVOID Context)
+{
+    UNUSED(Context);
+    KeWaitForSingleObject(&Events[1], Executive, KernelMode, FALSE, NULL);
+    Alerted[0] = KeWaitForSingleObject(&Events[0], Executive, KernelMode, TRUE, NULL);
+    Alerted[1] = KeWaitForSingleObject(&Events[0], Executive, KernelMode, TRUE, NULL);
+    PsTerminateSystemThread(STATUS_SUCCESS);
+}
+
+/* Alerts a thread that does not wait, one whose wait can't be alerted and one whose wait can, and what is no thread. */
+static VOID CheckAlerts(VOID)
+{
+    LARGE_INTEGER Time;
+    HANDLE Handle;
+    PVOID Thread;
+
+    PrepareEvents(2, FALSE);
+    ZwAlertThread(NtCurrentThread());
+    Time.QuadPart = MILLISECONDS(1);
+    Alerted[0] = KeDelayExecutionThread(KernelMode, FALSE, &Time);
+    Alerted[1] = KeDelayExecutionThread(KernelMode, TRUE, &Time);
+    DbgPrint("alert-before: deaf=%x alertable=%x\n", Alerted[0], Alerted[1]);
+    Alerted[0] = Alerted[1] = -1;
+    PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, WaitAlertably, NULL);
+    ObReferenceObjectByHandle(Handle, THREAD_ALL_ACCESS, *PsThreadType, KernelMode, &Thread, NULL);
+    Sleep(MILLISECONDS(1));
+    ZwAlertThread(Handle);
+    DbgPrint("alert-deaf: ended=%x\n", WaitUntil(Thread, MILLISECONDS(1)) == STATUS_SUCCESS);
+    KeSetEvent(&Events[1], IO_NO_INCREMENT, FALSE);
+    Sleep(MILLISECONDS(1));
+    ZwAlertThread(Handle);
+    JoinThread(Thread);
+    DbgPrint("alert-kept: status=%x\n", Alerted[0]);
+    DbgPrint("alert-during: status=%x\n", Alerted[1]);
+    DbgPrint("alert-ended: status=%x\n", ZwAlertThread(Handle));
+    ZwClose(Handle);
+    DbgPrint("alert-process: status=%x\n", ZwAlertThread(NtCurrentProcess()));
+}
+
 /* Announces a wait with the release of a mutex and of a semaphore; the levels before, until and after the wait. */
 static VOID CheckAnnounced(VOID)
 {
@@ -243,6 +284,7 @@ static VOID Observe(VOID)
     CheckSemaphore();
     CheckLimit();
     CheckAnnounced();
+    CheckAlerts();
     CheckRegions();
 }
 

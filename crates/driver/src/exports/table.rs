@@ -370,6 +370,7 @@ exports! {
     thread in NTOSKRNL {
         PsCreateSystemThread: PASSIVE ceiling fails "every thread is the system process's; no security is looked at";
         PsTerminateSystemThread: PASSIVE ceiling sure "ending a thread of the system's own is a finding";
+        ZwAlertThread: PASSIVE ceiling fails "access is not checked";
         KeGetCurrentThread: HIGH ceiling sure;
         PsGetCurrentThread: HIGH ceiling sure;
         PsGetCurrentThreadId: HIGH ceiling sure;

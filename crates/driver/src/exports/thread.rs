@@ -2,11 +2,12 @@
 
 #![expect(non_snake_case, reason = "routines have their NT names")]
 
-use super::object::CURRENT_PROCESS;
+use super::object::{CURRENT_PROCESS, of_handle};
 use crate::call::Call;
 use crate::memory;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
+use crate::system_objects::SystemKind;
 use crate::threads::SYSTEM_PRIORITY;
 use ntpool_abi::{OBJ_KERNEL_HANDLE, ObjectAttributes};
 use ntpool_machine::dispatcher::{HIGHEST_PRIORITY, ThreadState};
@@ -53,6 +54,23 @@ pub(super) fn PsTerminateSystemThread(session: &Session, call: &Call<'_>) -> Ans
         rule: Rule::ThreadNotOwn,
         message: format!("{} was ended by {who}", session.describe_thread(thread)),
     })
+}
+
+/// Ends the thread's alertable wait, or its next one.
+pub(super) fn ZwAlertThread(session: &Session, call: &Call<'_>) -> Answer {
+    let handle = call.argument(0)?;
+    let Some(object) = of_handle(session, handle) else {
+        session.report_handle_not_open(call, handle);
+        return status(NtStatus::INVALID_HANDLE);
+    };
+    match session.system_object(object) {
+        Some(SystemKind::Thread) => {
+            let thread = session.thread_at(object)?;
+            session.dispatcher().alert(thread);
+            status(NtStatus::SUCCESS)
+        }
+        _ => status(NtStatus::OBJECT_TYPE_MISMATCH),
+    }
 }
 
 pub(super) fn KeGetCurrentThread(session: &Session, _: &Call<'_>) -> Answer {

@@ -266,6 +266,6 @@ fn pool_033_034_039_a_request_that_fails_as_documented_gets_a_note_and_no_findin
     assert_eq!(observed.outcome.notes.len(), expected.len(), "{:?}", observed.outcome.notes);
     for (note, expected) in observed.outcome.notes.iter().zip(expected) {
         assert!(note.contains(expected), "{note}");
-        assert!(note.contains(", at odd.sys+0x"), "{note}");
+        assert!(note.contains(" (odd.sys+0x") && note.contains(", pool-flags.c:"), "{note}");
     }
 }

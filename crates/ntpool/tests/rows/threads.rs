@@ -94,7 +94,7 @@ fn a_step_that_can_never_finish_names_who_waits_for_what() {
     assert_eq!(step, "DriverEntry can never finish");
     let (own, other) = rest.split_once("; ").expect("two threads");
     assert!(own.starts_with("it waits for the end of the thread at 0x2210"), "{message}");
-    assert!(own.contains(" that runs joins-for-ever.sys+0x"), "{message}");
+    assert!(own.contains(" that runs WaitForEver (joins-for-ever.sys+0x"), "{message}");
     assert!(other.contains(" waits for a synchronization event at 0x"), "{message}");
     assert!(other.ends_with("(in the .bss section of joins-for-ever.sys)"), "{message}");
 }
@@ -117,6 +117,6 @@ fn a_thread_that_goes_on_when_the_driver_is_gone_is_bug_check_ce_and_says_whose_
     let (code, [address, is_write, instruction, _]) = bug_check(finding);
     assert_eq!((code, is_write), (0xCE, 0));
     assert_eq!(address, instruction, "the code itself is gone");
-    assert!(finding.message.contains("that runs leaves-sleeping.sys+0x"), "{}", finding.message);
+    assert!(finding.message.contains("that runs SleepLong (leaves-sleeping.sys+0x"), "{}", finding.message);
     assert!(finding.stacks.iter().map(|stack| stack.role).eq([Role::At, Role::Created]));
 }

@@ -33,10 +33,21 @@ fn a_time_out_is_none_a_look_a_time_from_now_or_a_system_time() {
 fn mach_146_every_status_of_a_wait_counts_as_success() {
     assert_eq!(OBSERVED.line("test-free"), "status=0 success=1 time=0");
     assert_eq!(OBSERVED.line("test-busy"), "status=102 success=1 time=0");
+    assert_eq!(OBSERVED.line("alert-during"), "status=101");
     for (status, value) in [(NtStatus::ALERTED, 0x101), (NtStatus::USER_APC, 0xC0)] {
         assert_eq!(status.0, value);
         assert!(status.is_success());
     }
+}
+
+#[test]
+fn an_alert_ends_an_alertable_wait_or_the_next_one_and_no_other() {
+    assert_eq!(OBSERVED.line("alert-before"), "deaf=0 alertable=101");
+    assert_eq!(OBSERVED.line("alert-deaf"), "ended=0");
+    assert_eq!(OBSERVED.line("alert-kept"), "status=101");
+    assert_eq!(OBSERVED.line("alert-during"), "status=101");
+    assert_eq!(OBSERVED.line("alert-ended"), "status=0");
+    assert_eq!(OBSERVED.line("alert-process"), "status=c0000024");
 }
 
 #[test]
