@@ -99,6 +99,9 @@ static VOID NameKe(VOID)
     NAME(KeSynchronizeExecution);
     NAME(KeExpandKernelStackAndCallout);
     NAME(KeExpandKernelStackAndCalloutEx);
+    NAME(KeStackAttachProcess);
+    NAME(KeUnstackDetachProcess);
+    NAME(ZwYieldExecution);
     NAME(KeQueryPerformanceCounter);
     NAME(KeStallExecutionProcessor);
 }

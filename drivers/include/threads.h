@@ -26,6 +26,15 @@ NTSYSAPI NTSTATUS NTAPI ZwAlertThread(HANDLE ThreadHandle);
 NTKERNELAPI NTSTATUS NTAPI PsLookupThreadByThreadId(HANDLE ThreadId, PETHREAD *Thread);
 NTKERNELAPI VOID NTAPI ExDisableResourceBoostLite(PERESOURCE Resource);
 NTSYSAPI NTSTATUS NTAPI ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout);
+NTSYSAPI NTSTATUS NTAPI ZwYieldExecution(VOID);
+
+/* What was attached before, which only the kernel reads. */
+typedef struct _KAPC_STATE {
+    ULONG64 Opaque[6];
+} KAPC_STATE, *PKAPC_STATE;
+
+NTKERNELAPI VOID NTAPI KeStackAttachProcess(PEPROCESS Process, PKAPC_STATE ApcState);
+NTKERNELAPI VOID NTAPI KeUnstackDetachProcess(PKAPC_STATE ApcState);
 
 /*
  * The kinds of objects. The kernel exports variables, and an import is the address of one; drivers write

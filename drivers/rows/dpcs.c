@@ -98,11 +98,62 @@ static VOID OnOthers(VOID)
     DbgPrint("target-ex: %u status=%x missing=%x\n", RanOn, Status, Missing);
 }
 
+/* What only a thread may do. */
+static VOID NTAPI Switch(PKDPC Dpc, PVOID Context, PVOID One, PVOID Two)
+{
+    PUNICODE_STRING Name = Context;
+    LARGE_INTEGER Delay;
+    KAPC_STATE State;
+
+    UNUSED(Dpc);
+    UNUSED(One);
+    UNUSED(Two);
+    Delay.QuadPart = -10000;
+    if (IsNamed(Name, L"waits")) {
+        KeDelayExecutionThread(KernelMode, FALSE, &Delay);
+    } else if (IsNamed(Name, L"attaches")) {
+        KeStackAttachProcess(PsGetCurrentProcess(), &State);
+    } else {
+        ZwYieldExecution();
+    }
+    DbgPrint("survived: 1\n");
+}
+
+/* The level is raised, so that the call comes on this thread. */
+static VOID SwitchInCall(PUNICODE_STRING Name)
+{
+    KIRQL Old;
+
+    DbgPrint("thread: %I64u\n", (ULONG64)(ULONG_PTR)KeGetCurrentThread());
+    DbgPrint("stack: %I64u\n", (ULONG64)(ULONG_PTR)&Old);
+    KeInitializeDpc(&First, Switch, Name);
+    Old = KeRaiseIrqlToDpcLevel();
+    KeInsertQueueDpc(&First, NULL, NULL);
+    KeLowerIrql(Old);
+}
+
+/* The same where it is allowed. */
+static VOID SwitchInThread(VOID)
+{
+    PEPROCESS Process = PsGetCurrentProcess();
+    KAPC_STATE State;
+
+    KeStackAttachProcess(Process, &State);
+    DbgPrint("attached: same=%u\n", PsGetCurrentProcess() == Process);
+    KeUnstackDetachProcess(&State);
+    DbgPrint("yielded: %x\n", ZwYieldExecution());
+}
+
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     DriverObject->DriverUnload = DriverUnload;
     if (IsNamed(RegistryPath, L"others")) {
         OnOthers();
+    } else if (IsNamed(RegistryPath, L"switches")) {
+        SwitchInThread();
+    } else if (IsNamed(RegistryPath, L"waits") || IsNamed(RegistryPath, L"attaches") ||
+               IsNamed(RegistryPath, L"yields")) {
+        SwitchInCall(RegistryPath);
     } else {
         Observe();
     }

@@ -62,6 +62,14 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     } else if (IsNamed(RegistryPath, L"cookie")) {
         /* What the support of older kits does when a function finds another cookie than the module's. */
         KeBugCheckEx(0xF7, 0x1234, 0x5678, ~(ULONG_PTR)0x5678, 0);
+    } else if (IsNamed(RegistryPath, L"kernel-exception")) {
+        KeBugCheckEx(0x1E, 0xFFFFFFFFC0000005, 0x1111, 1, 0x18);
+    } else if (IsNamed(RegistryPath, L"service-exception")) {
+        KeBugCheckEx(0x3B, 0xC0000005, 0x1111, 0x2222, 0);
+    } else if (IsNamed(RegistryPath, L"thread-exception")) {
+        KeBugCheckEx(0x7E, 0xFFFFFFFFC0000005, 0x1111, 0x2222, 0x3333);
+    } else if (IsNamed(RegistryPath, L"older-exception")) {
+        KeBugCheckEx(0x8E, 0xFFFFFFFFC0000005, 0x1111, 0x2222, 0);
     } else if (IsNamed(RegistryPath, L"trap")) {
         __asm__ volatile("int $0x55");
     } else if (IsNamed(RegistryPath, L"incorrect-stack")) {

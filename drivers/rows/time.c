@@ -87,6 +87,44 @@ static VOID Stacks(VOID)
     KeLowerIrql(Old);
 }
 
+static ULONG Depth;
+
+/* Needs another stack each time. */
+static VOID NTAPI Deeper(PVOID Parameter)
+{
+    volatile UCHAR Page[PAGE_SIZE];
+    NTSTATUS Status;
+
+    Page[0] = 1;
+    Depth++;
+    Status = KeExpandKernelStackAndCalloutEx(Deeper, Parameter, MAXIMUM_EXPANSION_SIZE, TRUE, NULL);
+    if (!NT_SUCCESS(Status)) {
+        DbgPrint("deepest: status=%x depth=%u\n", Status, Depth);
+    }
+}
+
+/* Leaves the machine without memory for a moment. */
+static VOID WithoutMemory(VOID)
+{
+    PHYSICAL_ADDRESS Highest;
+    PVOID *Block, *Last = NULL;
+    NTSTATUS Status;
+
+    Highest.QuadPart = -1;
+    while ((Block = MmAllocateContiguousMemory(PAGE_SIZE, Highest)) != NULL) {
+        *Block = Last;
+        Last = Block;
+    }
+    Status = KeExpandKernelStackAndCalloutEx(UseStack, (PVOID)64, MAXIMUM_EXPANSION_SIZE, FALSE, NULL);
+    while ((Block = Last) != NULL) {
+        Last = *Block;
+        MmFreeContiguousMemory(Block);
+    }
+    DbgPrint("no-memory: status=%x used=%u\n", Status, Used);
+    Status = KeExpandKernelStackAndCalloutEx(UseStack, (PVOID)64, MAXIMUM_EXPANSION_SIZE, FALSE, NULL);
+    DbgPrint("memory: status=%x used=%u\n", Status, Used);
+}
+
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     KIRQL Old;
@@ -96,6 +134,18 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         Old = KeRaiseIrqlToDpcLevel();
         KeExpandKernelStackAndCallout(UseStack, (PVOID)64, 4096);
         KeLowerIrql(Old);
+    } else if (IsNamed(RegistryPath, L"callout-ex-high")) {
+        Old = KfRaiseIrql(CLOCK_LEVEL);
+        KeExpandKernelStackAndCalloutEx(UseStack, (PVOID)64, 4096, FALSE, NULL);
+        KeLowerIrql(Old);
+    } else if (IsNamed(RegistryPath, L"deep")) {
+        KeExpandKernelStackAndCallout(Deeper, NULL, MAXIMUM_EXPANSION_SIZE);
+        /* Every stack is free again. */
+        Depth = 0;
+        KeExpandKernelStackAndCallout(UseStack, (PVOID)0x10000, MAXIMUM_EXPANSION_SIZE);
+        DbgPrint("afterwards: used=%u\n", Used);
+    } else if (IsNamed(RegistryPath, L"without-memory")) {
+        WithoutMemory();
     } else {
         Clocks();
         Stacks();

@@ -30,8 +30,14 @@ pub struct ThirdParty {
     pub wheel: String,
     /// The wheel's SHA-256 in hexadecimal.
     pub wheel_sha256: String,
+    /// The platform that the wheel is for, if it is not for all.
+    #[serde(default)]
+    pub platform: Option<String>,
     /// The file in the wheel that is the driver or has it inside.
     pub member: String,
+    /// The driver's name in that file, if it is a Windows installer package.
+    #[serde(default)]
+    pub packed: Option<String>,
     /// The driver's length in bytes.
     pub size: usize,
     /// The driver's SHA-256 in hexadecimal.
@@ -67,7 +73,7 @@ pub enum FetchError {
         /// What pip said.
         reason: String,
     },
-    /// The wheel could not be unpacked.
+    /// The wheel, or the installer package in it, could not be unpacked.
     Unpack {
         /// The wheel.
         wheel: PathBuf,
@@ -175,6 +181,13 @@ fn wheel_of(driver: &ThirdParty, cache_dir: &Path, scratch: &Path) -> Result<Pat
             .args(["-m", "pip", "download", "--disable-pip-version-check"])
             .args(["--no-deps", "--only-binary=:all:", "--dest"])
             .arg(scratch)
+            // A wheel for another platform comes for any version of Python that it is for.
+            .args(
+                driver
+                    .platform
+                    .iter()
+                    .flat_map(|platform| ["--python-version", "3.13", "--platform", platform]),
+            )
             .arg(format!("{}=={}", driver.package, driver.version))
             .output();
         let failed = |reason: String| FetchError::Download {
@@ -208,7 +221,19 @@ fn extract(driver: &ThirdParty, wheel: &Path, scratch: &Path) -> Result<Vec<u8>,
     if !output.status.success() {
         return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
-    let member = scratch.join(&driver.member);
+    let mut member = scratch.join(&driver.member);
+    if let Some(packed) = &driver.packed {
+        let unpacked = scratch.join(packed);
+        let output = Command::new("python3")
+            .arg(folder().join("third-party").join("unpack_msi.py"))
+            .args([member.as_path(), Path::new(packed), &unpacked])
+            .output()
+            .map_err(|error| failed(format!("python3 could not be run: {error}")))?;
+        if !output.status.success() {
+            return Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        member = unpacked;
+    }
     let bytes = fs::read(&member).map_err(io_at(&member))?;
     find_image(&bytes, driver.size, &driver.sha256)
         .map(<[u8]>::to_vec)

@@ -70,7 +70,7 @@ fn imports_lists_what_is_missing_by_dll() {
 
 #[test]
 fn the_table_and_the_json_of_imports_say_the_same() {
-    for name in ["inpoutx64.sys", "wintun.sys", "WinDivert64.sys"] {
+    for name in ["inpoutx64.sys", "wintun.sys", "WinDivert64.sys", "winfsp-x64.sys"] {
         let (json, rows) = imports(name);
         let table = ntpool(["imports", text(&fetched(name))]);
         let served = rows.iter().all(|(_, _, grade)| grade == "faithful" || grade == "simplified");

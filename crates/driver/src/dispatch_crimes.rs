@@ -5,7 +5,7 @@ use crate::session::Session;
 use crate::stop::Stop;
 use ntpool_finding::Stack;
 use ntpool_machine::dispatcher::{Crime, NotAnObject, WaitError};
-use ntpool_types::{Rule, Severity, Violation};
+use ntpool_types::{BugCheck, BugCheckCode, Rule, Severity, Violation, VirtualAddress};
 
 /// The rule that a crime breaks.
 fn rule_of(crime: &Crime) -> Rule {
@@ -33,11 +33,41 @@ impl Session {
     pub(crate) fn stop_for(&self, crime: &Crime) -> Stop {
         let (rule, message) = (rule_of(crime), crime.to_string());
         match crime.bug_check() {
-            Some(bug_check) => {
+            Some(mut bug_check) => {
+                if matches!(crime, Crime::WaitInDpc { .. }) {
+                    bug_check.parameters[2] = self.interrupted_stack().0;
+                }
                 Stop::Crime { violation: Violation { rule, bug_check, subject: Default::default() }, message }
             }
             None => Stop::Misuse { rule, message },
         }
+    }
+
+    /// A deferred procedure call that wants another thread or process to go on, as the reason why its routine does not
+    /// return (MACH-048).
+    pub(crate) fn stop_for_switch_from_dpc(&self, deed: &str) -> Stop {
+        let (thread, next) = {
+            let dispatcher = self.dispatcher();
+            let (number, thread) = dispatcher.running();
+            let next = dispatcher.idle_thread(number);
+            (dispatcher.thread(thread).object(), dispatcher.thread(next).object())
+        };
+        Stop::Crime {
+            violation: Violation {
+                rule: Rule::WaitIrql,
+                bug_check: BugCheck::new(
+                    BugCheckCode::ATTEMPTED_SWITCH_FROM_DPC,
+                    [thread.0, next.0, self.interrupted_stack().0, 0],
+                ),
+                subject: Default::default(),
+            },
+            message: format!("a deferred procedure call {deed}; it had interrupted the thread {thread}"),
+        }
+    }
+
+    /// Where the kernel stack of the thread begins whose processor a deferred procedure call has.
+    fn interrupted_stack(&self) -> VirtualAddress {
+        self.strands.current().fiber.stack().end()
     }
 
     /// A wait that did not start as the reason why its routine does not return.

@@ -268,9 +268,25 @@ fn draft_bug_check(stop: BugCheck) -> Draft {
         _ => Draft::new(
             Rule::DriverBugCheck,
             Some(stop),
-            format!("the driver called for bug check {}", stop.code),
+            format!("the driver called for bug check {}{}", stop.code, shown_exception(&stop)),
         ),
     }
+}
+
+/// What the parameters of a stop for an unhandled exception say (MACH-027 MACH-028); nothing for other stops.
+fn shown_exception(stop: &BugCheck) -> String {
+    let [exception, address, third, fourth] = stop.parameters;
+    let rest = match stop.code {
+        BugCheckCode::KMODE_EXCEPTION_NOT_HANDLED => format!("its parameters {third:#x} and {fourth:#x}"),
+        BugCheckCode::SYSTEM_SERVICE_EXCEPTION => format!("the context record at {third:#x}"),
+        BugCheckCode::SYSTEM_THREAD_EXCEPTION_NOT_HANDLED => {
+            format!("the exception record at {third:#x}, the context record at {fourth:#x}")
+        }
+        BugCheckCode::KERNEL_MODE_EXCEPTION_NOT_HANDLED => format!("the trap frame at {third:#x}"),
+        _ => return String::new(),
+    };
+    // The upper half of the first parameter is the code's sign, or nothing (MACH-029).
+    format!(" for {} at {address:#x}, {rest}", NtStatus(exception as u32))
 }
 
 /// A fast fail: its code is in rcx (MACH-036 to MACH-039). This machine keeps no trap frame and no exception record.

@@ -86,6 +86,25 @@ impl Session {
         }
     }
 
+    /// Tells of a resource that the thread still has when it leaves the region in which no normal kernel procedure call was
+    /// delivered to it (MACH-175).
+    pub(crate) fn check_region_outlasts_resources(&self, call: &Call<'_>) {
+        let (thread, disabled) = {
+            let dispatcher = self.dispatcher();
+            (dispatcher.running().1, dispatcher.apcs_disabled() || dispatcher.all_apcs_disabled())
+        };
+        if disabled {
+            return;
+        }
+        let resources = self.locks.resources.borrow().held_by(thread);
+        for resource in resources {
+            let message = format!(
+                "the region was left in which the resource at {resource} was acquired, before its release"
+            );
+            self.report_rule(call, Rule::LockApcsEnabled, &message);
+        }
+    }
+
     /// A lock that its owner asks for again.
     pub(crate) fn recursive(&self, what: &str, lock: VirtualAddress) -> Stop {
         Stop::Misuse {

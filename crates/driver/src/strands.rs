@@ -31,6 +31,8 @@ pub(crate) struct Strand {
     pub(crate) phase: Cell<Phase>,
     /// The searches and unwinds that are going on on it.
     pub(crate) in_progress: InProgress,
+    /// How many large stacks calls on it use at this moment.
+    pub(crate) expansions: Cell<u32>,
     job: Cell<Option<Job>>,
 }
 
@@ -86,6 +88,7 @@ impl Strands {
             thread: Cell::new(main),
             phase: Cell::new(Phase::Load),
             in_progress: InProgress::default(),
+            expansions: Cell::new(0),
             job: Cell::new(None),
         }));
         strand.fiber.begin();
@@ -174,6 +177,7 @@ impl Strands {
             thread: Cell::new(ThreadId(u32::MAX)),
             phase: Cell::new(Phase::SystemThread),
             in_progress: InProgress::default(),
+            expansions: Cell::new(0),
             job: Cell::new(None),
         })))
     }
@@ -253,6 +257,7 @@ impl Strands {
             thread: Cell::new(idle),
             phase: Cell::new(Phase::Interrupt),
             in_progress: InProgress::default(),
+            expansions: Cell::new(0),
             job: Cell::new(None),
         }));
         strand.fiber.begin();

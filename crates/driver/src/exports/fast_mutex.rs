@@ -205,6 +205,8 @@ pub(super) fn leave_critical_region(session: &Session, call: &Call<'_>) {
     let left = session.dispatcher().leave_critical_region();
     if let Err(crime) = left {
         session.report_rule(call, Rule::ApcRegionNotEntered, &crime.to_string());
+    } else {
+        session.check_region_outlasts_resources(call);
     }
 }
 

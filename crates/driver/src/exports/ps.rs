@@ -3,10 +3,11 @@
 #![expect(non_snake_case, reason = "routines have their NT names")]
 
 use crate::call::Call;
+use crate::memory;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
 use ntpool_machine::{Access, Fault, Process, QuotaExceeded};
-use ntpool_types::{Bytes, NtStatus, PoolKind, PoolType, VirtualAddress};
+use ntpool_types::{Bytes, Irql, NtStatus, PoolKind, PoolType, Rule, VirtualAddress};
 
 pub(super) fn PsGetCurrentProcess(session: &Session, _: &Call<'_>) -> Answer {
     Ok(session.processes.current().object().0)
@@ -14,6 +15,40 @@ pub(super) fn PsGetCurrentProcess(session: &Session, _: &Call<'_>) -> Answer {
 
 pub(super) fn PsGetCurrentProcessId(session: &Session, _: &Call<'_>) -> Answer {
     Ok(session.processes.current().id())
+}
+
+// ── Another process's addresses. ──────────────────────────────────────────────────────────────────────────────────
+
+/// Where the caller's record of what was attached before, opaque to it, has the process.
+const STATE_PROCESS: u64 = 0x20;
+/// What stands there when the thread was in that process already.
+const SAME_PROCESS: u64 = 1;
+
+/// Attaching and detaching go up to APC_LEVEL; a deferred procedure call that does it is a stop (MACH-048).
+fn check_may_attach(session: &Session, call: &Call<'_>, deed: &str) -> Result<(), Stop> {
+    if session.dispatcher().in_dpc() {
+        return Err(session.stop_for_switch_from_dpc(deed));
+    }
+    let irql = session.irql();
+    if irql > Irql::APC {
+        let message = format!("a thread {deed} at {irql}; it may up to {}", Irql::APC);
+        session.report_rule(call, Rule::IrqlTooHigh, &message);
+    }
+    Ok(())
+}
+
+/// The machine has one process, so that every thread is in the one that it attaches to.
+pub(super) fn KeStackAttachProcess(session: &Session, call: &Call<'_>) -> Answer {
+    check_may_attach(session, call, "attached to a process")?;
+    process_at(session, call.address(0)?)?;
+    memory::write(VirtualAddress(call.address(1)?.0.wrapping_add(STATE_PROCESS)), SAME_PROCESS)?;
+    Ok(0)
+}
+
+pub(super) fn KeUnstackDetachProcess(session: &Session, call: &Call<'_>) -> Answer {
+    check_may_attach(session, call, "detached from a process")?;
+    let _: u64 = memory::read(VirtualAddress(call.address(0)?.0.wrapping_add(STATE_PROCESS)))?;
+    Ok(0)
 }
 
 // ── Quota that a driver charges by itself (POOL-107 to POOL-110). ─────────────────────────────────────────────────

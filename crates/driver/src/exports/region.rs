@@ -9,10 +9,12 @@ use crate::stop::Answer;
 use ntpool_finding::Role;
 use ntpool_machine::dispatcher::Crime;
 
-/// Tells of a region that was left and had not been entered.
+/// Tells of a region that was left and had not been entered, and of resources that needed it and are still held.
 fn told(session: &Session, call: &Call<'_>, left: Result<(), Crime>) -> Answer {
     if let Err(crime) = left {
         session.tell_once(call, dispatch_crimes::draft_of(&crime), Role::At);
+    } else {
+        session.check_region_outlasts_resources(call);
     }
     Ok(0)
 }

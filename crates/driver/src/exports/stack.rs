@@ -12,6 +12,10 @@ use ntpool_types::{Bytes, Irql, NtStatus, PAGE_SIZE, Rule, VirtualAddress};
 /// The most bytes that can be asked for.
 const MAXIMUM_EXPANSION_SIZE: Bytes = Bytes(LARGE_STACK_SIZE.0 - PAGE_SIZE.0 / 2);
 
+/// The most stacks besides its own that a thread has at a time. There is such a limit on Windows; its number is not
+/// documented, and this one is ours: more than a megabyte of stack.
+const MOST_EXPANSIONS: u32 = 16;
+
 /// Calls a routine with so many bytes of stack: on the stack that it was called on if that has them, or on another one.
 fn expand(
     session: &Session,
@@ -30,8 +34,14 @@ fn expand(
     {
         return pass_on(session.strands.current().fiber.call_on(session, stack, routine, &[parameter]));
     }
+    let strand = session.strands.current();
+    if strand.expansions.get() == MOST_EXPANSIONS {
+        return Ok(NtStatus::STACK_OVERFLOW);
+    }
     let Ok(stack) = session.strands.take_large_stack(session) else { return Ok(NtStatus::NO_MEMORY) };
-    let exit = session.strands.current().fiber.call_on(session, stack, routine, &[parameter]);
+    strand.expansions.update(|count| count + 1);
+    let exit = strand.fiber.call_on(session, stack, routine, &[parameter]);
+    strand.expansions.update(|count| count - 1);
     session.strands.give_large_stack_back(stack);
     pass_on(exit)
 }

@@ -342,6 +342,7 @@ exports! {
         KeWaitForMutexObject: DISPATCH own sure "events, semaphores, mutexes, timers and threads can be waited for; procedure calls for user mode do not occur";
         KeWaitForMultipleObjects: DISPATCH own sure "events, semaphores, mutexes, timers and threads can be waited for; procedure calls for user mode do not occur";
         KeDelayExecutionThread: APC own sure;
+        ZwYieldExecution: PASSIVE own sure "it always says that another thread went on, and 100 ns pass when none is ready";
         ZwWaitForSingleObject: PASSIVE ceiling fails "threads and events can be waited for; access is not checked";
     }
     region in NTOSKRNL {
@@ -460,6 +461,8 @@ exports! {
     ps in NTOSKRNL {
         PsGetCurrentProcess: DISPATCH ceiling sure;
         PsGetCurrentProcessId: DISPATCH ceiling sure;
+        KeStackAttachProcess: APC own sure "there is one process, so that nothing changes";
+        KeUnstackDetachProcess: APC own sure "there is one process, so that nothing changes";
         PsChargePoolQuota: APC ceiling sure;
         PsReturnPoolQuota: APC ceiling sure;
         PsChargeProcessPoolQuota: APC ceiling fails;
@@ -551,8 +554,8 @@ exports! {
         ExSetTimerResolution: APC ceiling sure "timers expire at their exact times whatever the resolution";
     }
     stack in NTOSKRNL {
-        KeExpandKernelStackAndCallout: APC ceiling fails;
-        KeExpandKernelStackAndCalloutEx: DISPATCH own fails;
+        KeExpandKernelStackAndCallout: APC ceiling fails "a thread has at most 16 stacks besides its own";
+        KeExpandKernelStackAndCalloutEx: DISPATCH own fails "a thread has at most 16 stacks besides its own";
     }
     time in HAL {
         KeQueryPerformanceCounter: HIGH ceiling sure "it counts the machine's time, 10,000,000 in a second; reading it takes a microsecond";

@@ -11,7 +11,7 @@ use ntpool_abi::{USER_MODE, WAIT_ALL};
 use ntpool_machine::dispatcher::{
     Crime, MAXIMUM_WAIT_OBJECTS, ObjectKind, THREAD_WAIT_OBJECTS, Timeout, WaitKind, WaitOutcome, WaitRequest,
 };
-use ntpool_types::{NtStatus, Rule, VirtualAddress};
+use ntpool_types::{Irql, NtStatus, Rule, VirtualAddress};
 
 /// The time-out at an address, if any; a time of 0 has passed.
 fn timeout_at(address: VirtualAddress) -> Result<Option<Timeout>, Stop> {
@@ -112,6 +112,23 @@ pub(super) fn KeDelayExecutionThread(session: &Session, call: &Call<'_>) -> Answ
     lookaside::adjust_as_time_passed(session, call)?;
     let status = if outcome == WaitOutcome::Alerted { NtStatus::ALERTED } else { NtStatus::SUCCESS };
     Ok(u64::from(status.0))
+}
+
+/// Lets the other threads of this processor go on that are ready; the shortest of all times passes.
+pub(super) fn ZwYieldExecution(session: &Session, call: &Call<'_>) -> Answer {
+    if session.dispatcher().in_dpc() {
+        return Err(session.stop_for_switch_from_dpc("yielded"));
+    }
+    let irql = session.irql();
+    if irql > Irql::PASSIVE {
+        let message = format!("a thread yielded at {irql}; it may at {}", Irql::PASSIVE);
+        session.report_rule(call, Rule::IrqlTooHigh, &message);
+    }
+    if irql <= Irql::APC {
+        session.delay(Timeout::Relative(1), false)?;
+        lookaside::adjust_as_time_passed(session, call)?;
+    }
+    Ok(u64::from(NtStatus::SUCCESS.0))
 }
 
 #[cfg(test)]

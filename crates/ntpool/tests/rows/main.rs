@@ -39,6 +39,7 @@ mod strings;
 mod threads;
 mod time;
 mod timers;
+mod unloaded;
 mod waits;
 mod work_items;
 mod wrappers;

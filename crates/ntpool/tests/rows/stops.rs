@@ -29,6 +29,24 @@ fn mach_035_a_stack_cookie_that_does_not_match_is_told_with_both_values() {
     assert_eq!(finding.message, "the stack cookie was 0x1234 where 0x5678 was expected");
 }
 
+// MACH-026 MACH-028
+#[test]
+fn mach_027_the_stops_for_unhandled_exceptions_have_code_and_address_first_and_then_parameters_of_their_own()
+{
+    for (case, code, rest) in [
+        ("kernel-exception", 0x1E, "its parameters 0x1 and 0x18"),
+        ("service-exception", 0x3B, "the context record at 0x2222"),
+        ("thread-exception", 0x7E, "the exception record at 0x2222, the context record at 0x3333"),
+        ("older-exception", 0x8E, "the trap frame at 0x2222"),
+    ] {
+        let observed = DRIVER.run(case);
+        let finding = observed.finding();
+        assert_eq!((finding.rule.as_str(), bug_check(finding).0), ("driver.bug-check", code), "{case}");
+        let told = format!(" for STATUS_ACCESS_VIOLATION (0xc0000005) at 0x1111, {rest}");
+        assert!(finding.message.ends_with(&told), "{case}: {}", finding.message);
+    }
+}
+
 #[test]
 fn mach_031_the_stop_for_a_trap_gives_its_number() {
     let observed = DRIVER.run("trap");

@@ -1,6 +1,8 @@
 //! Clocks, and calls with more stack.
 
 use crate::observer::{Observed, Observer};
+use ntpool::Machine;
+use ntpool_types::Bytes;
 use std::sync::LazyLock;
 
 static DRIVER: Observer = Observer::new("time");
@@ -39,4 +41,11 @@ fn mach_058_the_extended_form_runs_at_dispatch_level_without_waiting_and_says_wh
     assert_eq!(OBSERVED.line("dispatch"), "status=0 used=4");
     assert_eq!(OBSERVED.line("dispatch-wait"), "status=c00000f2 used=4");
     assert_eq!(OBSERVED.rules(), [""; 0]);
+    assert_eq!(DRIVER.run("callout-ex-high").finding().rule, "irql.too-high");
+    let deep = DRIVER.run("deep");
+    assert_eq!(deep.line("deepest"), "status=c00000fd depth=16");
+    assert_eq!(deep.line("afterwards"), "used=1");
+    let without = DRIVER.run_on(&Machine::new().memory(Bytes::mib(16)), "without-memory");
+    assert_eq!(without.line("no-memory"), "status=c0000017 used=0");
+    assert_eq!(without.line("memory"), "status=0 used=1");
 }

@@ -1,0 +1,31 @@
+/* Attaches to a process in a deferred procedure call. */
+#include "kernel.h"
+
+static KDPC Dpc;
+
+static VOID NTAPI Deferred(PKDPC Dpc, PVOID Context, PVOID First, PVOID Second)
+{
+    KAPC_STATE State;
+
+    UNUSED(Dpc);
+    UNUSED(Context);
+    UNUSED(First);
+    UNUSED(Second);
+    KeStackAttachProcess(PsGetCurrentProcess(), &State); HERE(); /* MARK: CRIME */
+    KeUnstackDetachProcess(&State);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    KeInitializeDpc(&Dpc, Deferred, NULL);
+    KeInsertQueueDpc(&Dpc, NULL, NULL);
+    KeFlushQueuedDpcs();
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}
