@@ -7,6 +7,7 @@
 use crate::call::Call;
 use crate::session::Session;
 use ntpool_finding::Role;
+use ntpool_host::HostError;
 use ntpool_host::layout::PAGED_POOL;
 use ntpool_machine::{Access, Fault, Registers};
 use ntpool_pool::Place;
@@ -39,13 +40,18 @@ impl Session {
             return;
         }
         if self.irql() >= Irql::DISPATCH {
-            self.physical.close_paged_pool().expect("mapped pages can be protected");
+            self.insist(self.physical.close_paged_pool());
         }
     }
 
     /// Opens all of paged pool, since no driver code runs.
     pub(crate) fn open_paged_pool(&self) {
-        self.physical.open_paged_pool().expect("mapped pages can be protected");
+        self.insist(self.physical.open_paged_pool());
+    }
+
+    /// What was done, or the end: which page may be touched is not known when Linux would not change it.
+    fn insist<T>(&self, done: Result<T, HostError>) -> T {
+        done.unwrap_or_else(|error| self.reporter.give_up(&error))
     }
 
     /// Lets the machine reach paged pool whatever the level: it is told of too high a level before it serves the call.
@@ -72,8 +78,7 @@ impl Session {
         if is_raised && !matches!(self.pool.find(fault.address), Place::Live(_)) {
             return false;
         }
-        let opened = self.physical.open_paged_pool_at(fault.address);
-        if !opened.expect("mapped pages can be protected") {
+        if !self.insist(self.physical.open_paged_pool_at(fault.address)) {
             return false;
         }
         match registers {

@@ -60,21 +60,20 @@ pub use exceptions::{FullContext, Reason, Unhandled, Unwinding};
 pub use ntpool_pool::TailModel;
 pub use ntpool_verifier::rules::TagPolicy;
 pub use order::Order;
+pub use reporter::PARENT_GONE;
 pub use schedule::{Schedule, ScheduleError, SwitchTo};
 pub use session::Session;
 pub use stop::{Answer, Stop};
 
-use ntpool_finding::{Limit, LimitKind, Message};
 use ntpool_host::channel::Received;
 use ntpool_host::child::{self, Inheritance};
 use ntpool_host::{HostError, trap};
 use ntpool_image::Image;
 use reporter::Reporter;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Statuses with which a child leaves.
+/// The status with which a child leaves that has done what it was told.
 const DONE: i32 = 0;
-const FAILED: i32 = 1;
 
 /// How long the child waits for its order.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -85,12 +84,7 @@ pub fn run_as_child(inheritance: Inheritance) -> ! {
     reporter.own_up_to_panics();
     match run(inheritance.image, reporter) {
         Ok(()) => child::leave(DONE),
-        Err(error) => {
-            let limit = Limit { kind: LimitKind::Host, message: error.to_string(), stacks: Vec::new() };
-            reporter.send(&Message::Limit(limit));
-            reporter.send(&Message::Finished);
-            child::leave(FAILED)
-        }
+        Err(error) => reporter.give_up(&error),
     }
 }
 
@@ -103,9 +97,18 @@ fn run(image: Vec<u8>, reporter: Reporter) -> Result<(), HostError> {
 }
 
 fn receive_order(reporter: Reporter) -> Result<Order, HostError> {
-    match reporter.channel().receive(PATIENCE)? {
-        Received::Packet(packet) => serde_json::from_slice(&packet)
-            .map_err(|error| HostError::plain(format!("understand what to run: {error}"))),
-        Received::Nothing | Received::Closed => Err(HostError::plain("learn what to run: nobody said")),
+    let start = Instant::now();
+    loop {
+        match reporter.channel().receive(PATIENCE)? {
+            Received::Packet(packet) => {
+                return serde_json::from_slice(&packet)
+                    .map_err(|error| HostError::plain(format!("understand what to run: {error}")));
+            }
+            // A signal may have come between.
+            Received::Nothing if start.elapsed() < PATIENCE => {}
+            Received::Nothing | Received::Closed => {
+                return Err(HostError::plain("learn what to run: nobody said"));
+            }
+        }
     }
 }

@@ -110,7 +110,9 @@ impl Session {
         if self.system_objects.borrow_mut().drop_unused(object) {
             // Nobody has a right to wait for it any more.
             let _ = self.dispatcher().forget_range(object, PAGE_SIZE);
-            arena::unmap(object, PAGE_SIZE).expect("the page was mapped for the object");
+            if let Err(error) = arena::unmap(object, PAGE_SIZE) {
+                self.reporter.give_up(&error);
+            }
         }
     }
 

@@ -2,13 +2,16 @@
 
 use ntpool_finding::{DeviceRecord, Hex, Limit, LimitKind, Message};
 use ntpool_host::channel::{Channel, LARGEST_PACKET};
-use ntpool_host::{child, trap};
+use ntpool_host::{HostError, child, trap};
 use std::sync::OnceLock;
 
 static CHANNEL: OnceLock<Channel> = OnceLock::new();
 
-/// The status with which a child leaves when its parent is gone.
-const PARENT_GONE: i32 = 70;
+/// The status with which a child leaves that can't send: its parent is gone, or Linux has no memory for the packet.
+pub const PARENT_GONE: i32 = 70;
+
+/// The status with which a child leaves that Linux refused something.
+const FAILED: i32 = 1;
 
 /// The status with which a child leaves that found a mistake of its own.
 const OWN_FAULT: i32 = 71;
@@ -47,6 +50,14 @@ impl Reporter {
     fn try_send(&self, message: &Message) -> Option<()> {
         let packet = serde_json::to_vec(message).ok()?;
         self.channel.send(&packet).ok()
+    }
+
+    /// Ends the child because Linux refuses what the machine can't go on without; what was found before has been sent.
+    pub(crate) fn give_up(&self, error: &HostError) -> ! {
+        let limit = Limit { kind: LimitKind::Host, message: error.to_string(), stacks: Vec::new() };
+        self.send(&Message::Limit(limit));
+        self.send(&Message::Finished);
+        child::leave(FAILED)
     }
 
     /// Makes a panic, which would be our own mistake, end the run as the machine's limit and not as the driver's fault.

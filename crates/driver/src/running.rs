@@ -225,8 +225,9 @@ impl Session {
     pub(crate) fn become_thread(&self) {
         let (number, object) = (self.processor_number(), self.thread_object());
         self.shown_processor.set(Some(number));
-        processor_area::become_processor(number, object)
-            .expect("the control areas are mapped for the whole run");
+        if let Err(error) = processor_area::become_processor(number, object) {
+            self.reporter.give_up(&error);
+        }
         self.level_changed();
     }
 
@@ -246,7 +247,7 @@ impl Session {
         match self.strands.put(self.shared(), thread, Phase::Interrupt, idle) {
             Ok(()) => self.strands.of(thread).expect("it was put there just now"),
             // The processor's interrupts can't be served without a stack: an end like any other want of the host's.
-            Err(error) => panic!("an idle thread has no stack: {error}"),
+            Err(error) => self.reporter.give_up(&error),
         }
     }
 

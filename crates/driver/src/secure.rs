@@ -144,7 +144,9 @@ impl Session {
             cookie: parameters.cookie,
             flags: parameters.flags,
         };
-        self.physical.protect(address, secure.pages(), Protection::Read).expect("the pool mapped its pages");
+        if let Err(error) = self.physical.protect(address, secure.pages(), Protection::Read) {
+            self.reporter.give_up(&error);
+        }
         self.secure.borrow_mut().blocks.insert(address, secure);
         let stack = self.intern(&self.trace(call.registers()));
         let record =
@@ -205,9 +207,9 @@ impl Session {
             self.refuse_free(call, named.address, &message);
             return;
         }
-        self.physical
-            .protect(block.address, block.pages(), Protection::ReadWrite)
-            .expect("a live block is mapped");
+        if let Err(error) = self.physical.protect(block.address, block.pages(), Protection::ReadWrite) {
+            self.reporter.give_up(&error);
+        }
         self.secure.borrow_mut().blocks.remove(&block.address);
         let freed = self.pool.free(Claim { address: block.address, tag: None }).expect("the block was live");
         self.record_free(call, &freed);

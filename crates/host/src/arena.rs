@@ -74,7 +74,7 @@ fn bits(protection: Protection) -> libc::c_int {
 /// # Errors
 /// When the range is not whole pages of the arena, or Linux has no memory.
 pub fn map_anonymous(base: VirtualAddress, size: Bytes, protection: Protection) -> Result<(), HostError> {
-    map(base, size, protection, None)
+    map(base, size, protection, None, "map")
 }
 
 /// Maps part of a file over part of the arena, shared with every other mapping of it.
@@ -88,7 +88,7 @@ pub fn map_shared(
     file: std::os::fd::BorrowedFd<'_>,
     offset: Bytes,
 ) -> Result<(), HostError> {
-    map(base, size, protection, Some((file, offset)))
+    map(base, size, protection, Some((file, offset)), "map")
 }
 
 fn map(
@@ -96,6 +96,7 @@ fn map(
     size: Bytes,
     protection: Protection,
     file: Option<(std::os::fd::BorrowedFd<'_>, Bytes)>,
+    deed: &str,
 ) -> Result<(), HostError> {
     use std::os::fd::AsRawFd;
     check_range(base, size)?;
@@ -116,7 +117,7 @@ fn map(
             offset,
         )
     };
-    if placed as u64 == base.0 { Ok(()) } else { Err(HostError::last(format!("map {size} at {base}"))) }
+    if placed as u64 == base.0 { Ok(()) } else { Err(HostError::last(format!("{deed} {size} at {base}"))) }
 }
 
 /// Maps the pool's metadata, zeroed, from the first address of its window; at most once.
@@ -157,5 +158,5 @@ pub fn protect(base: VirtualAddress, size: Bytes, protection: Protection) -> Res
 /// # Errors
 /// When the range is not whole pages of the arena, or Linux refuses.
 pub fn unmap(base: VirtualAddress, size: Bytes) -> Result<(), HostError> {
-    map_anonymous(base, size, Protection::NoAccess)
+    map(base, size, Protection::NoAccess, None, "unmap")
 }

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// The largest packet: well under what a socket buffer holds, and more than any one finding needs.
 pub const LARGEST_PACKET: usize = 128 * 1024;
 
+/// How often a packet is sent again for which Linux had no memory: for a millisecond or so.
+const MOST_TRIES: u32 = 1000;
+
 /// One end of a channel.
 #[derive(Debug)]
 pub struct Channel {
@@ -68,11 +71,12 @@ impl Channel {
     /// Sends a packet, waiting while the other end is slow.
     ///
     /// # Errors
-    /// When the packet is larger than [`LARGEST_PACKET`] or the other end is gone.
+    /// When the packet is larger than [`LARGEST_PACKET`], the other end is gone, or Linux has no memory and gets none.
     pub fn send(&self, packet: &[u8]) -> Result<(), HostError> {
         if packet.len() > LARGEST_PACKET {
             return Err(HostError::plain(format!("send a packet of {} bytes", packet.len())));
         }
+        let mut tries = 0;
         loop {
             // SAFETY: the pointer and the length are those of a live slice.
             let sent = unsafe {
@@ -82,8 +86,15 @@ impl Channel {
                 return Ok(());
             }
             let error = io::Error::last_os_error();
-            if error.kind() != io::ErrorKind::Interrupted {
-                return Err(HostError::because("send to the other process", error));
+            match error.raw_os_error() {
+                Some(libc::EINTR) => {}
+                // What Linux has no memory for now it may have a moment later.
+                Some(libc::ENOBUFS | libc::ENOMEM) if tries < MOST_TRIES => {
+                    tries += 1;
+                    // Confined code may not sleep.
+                    std::thread::yield_now();
+                }
+                _ => return Err(HostError::because("send to the other process", error)),
             }
         }
     }
@@ -128,7 +139,8 @@ impl Channel {
             Err(_) => {
                 let error = io::Error::last_os_error();
                 match error.kind() {
-                    io::ErrorKind::ConnectionReset => Ok(Received::Closed),
+                    // The other end was closed with something unread. That is told once, before what it had sent.
+                    io::ErrorKind::ConnectionReset => self.take(gone),
                     io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(Received::Nothing),
                     _ => Err(HostError::because("receive from the other process", error)),
                 }
@@ -151,6 +163,19 @@ mod tests {
         let patience = Duration::from_secs(5);
         assert_eq!(far.receive(patience).unwrap(), Received::Packet(b"one".to_vec()));
         assert_eq!(far.receive(patience).unwrap(), Received::Packet(vec![7; LARGEST_PACKET]));
+        assert_eq!(far.receive(patience).unwrap(), Received::Closed);
+    }
+
+    #[test]
+    fn what_was_sent_is_heard_though_its_sender_left_something_unread() {
+        let (near, far) = Channel::pair().unwrap();
+        far.send(b"nobody reads this").unwrap();
+        near.send(b"one").unwrap();
+        near.send(b"two").unwrap();
+        drop(near);
+        let patience = Duration::from_secs(5);
+        assert_eq!(far.receive(patience).unwrap(), Received::Packet(b"one".to_vec()));
+        assert_eq!(far.receive(patience).unwrap(), Received::Packet(b"two".to_vec()));
         assert_eq!(far.receive(patience).unwrap(), Received::Closed);
     }
 

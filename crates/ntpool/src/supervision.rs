@@ -7,7 +7,7 @@
 use crate::child::is_linked;
 use crate::driver::Driver;
 use crate::symbols::Symbolizer;
-use ntpool_driver::Order;
+use ntpool_driver::{Order, PARENT_GONE};
 use ntpool_finding::{DebugLine, Finding, Limit, LimitKind, Message, Outcome, Phase};
 use ntpool_host::HostError;
 use ntpool_host::channel::Received;
@@ -57,6 +57,10 @@ const SETUP: Duration = Duration::from_secs(30);
 /// How long a child that was asked to stop may take before it is ended.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How often a failed look at the channel is repeated, and after which pause.
+const MOST_TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Longer than anybody waits.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
@@ -97,7 +101,11 @@ pub(crate) fn supervise(
     assert!(is_linked(), "the program can become a child");
     let mut child = Child::start(driver.image.file())?;
     let packet = serde_json::to_vec(order).expect("an order is plain data");
-    child.channel().send(&packet)?;
+    match child.channel().send(&packet) {
+        // How a child ended that is gone already says more than that it can't be told what to do.
+        Err(error) if !error.is_of_closed_channel() => return Err(error),
+        _ => {}
+    }
     let mut supervision = Supervision {
         outcome: Outcome::new(driver.record(), order.seed, order.repeat.clone()),
         symbolizer: Symbolizer::new(driver),
@@ -130,7 +138,7 @@ impl Supervision<'_> {
         let later = |time: Duration| Instant::now().checked_add(time).unwrap_or(start + FOR_EVER);
         let mut deadline = start + SETUP;
         loop {
-            match child.channel().receive(TICK)? {
+            match self.receive(child, TICK)? {
                 Received::Closed => return Ok(false),
                 Received::Packet(packet) => {
                     let before = self.stage;
@@ -166,10 +174,25 @@ impl Supervision<'_> {
 
     /// Hears what a child that was ended had still sent.
     fn drain(&mut self, child: &Child, watcher: &mut dyn Watcher) -> Result<(), HostError> {
-        while let Received::Packet(packet) = child.channel().receive(GRACE)? {
+        while let Received::Packet(packet) = self.receive(child, GRACE)? {
             self.hear(&packet, watcher);
         }
         Ok(())
+    }
+
+    /// Waits for a packet. What Linux can't do for want of memory it may do a moment later, and what the child has sent
+    /// lies there until then.
+    fn receive(&self, child: &Child, patience: Duration) -> Result<Received, HostError> {
+        let mut tries = 0;
+        loop {
+            match child.channel().receive(patience) {
+                Err(_) if tries < MOST_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(PAUSE);
+                }
+                received => return received,
+            }
+        }
     }
 
     fn hear(&mut self, packet: &[u8], watcher: &mut dyn Watcher) {
@@ -293,19 +316,32 @@ impl Supervision<'_> {
             _ if unresponsive => {
                 ("the child did not answer when its time was over and was ended".to_owned(), "")
             }
-            (None, Ending::Killed(signal @ (4..=8 | 11 | 31))) => {
+            (None, Ending::Killed(6)) => (
+                format!("the child died of {}", signal_name(6)),
+                "; it had no memory left for its own work, or the driver wrote over the process it ran in",
+            ),
+            (None, Ending::Killed(signal @ (4 | 5 | 7 | 8 | 11 | 31))) => {
                 (format!("the child died of {}", signal_name(signal)), DAMAGE)
             }
             (None, Ending::Killed(signal)) => (
                 format!("the child died of {}", signal_name(signal)),
                 "; it was ended from outside, by the system for want of memory perhaps, or by the driver",
             ),
+            (None, Ending::Exited(PARENT_GONE)) => (
+                "the child ended because it could not send what it had found".to_owned(),
+                "; Linux has no memory left, or the driver wrote over the process it ran in",
+            ),
             (None, Ending::Exited(status)) => {
                 (format!("the child exited with status {status} before its end"), DAMAGE)
             }
         };
         if self.phase == Phase::Load {
-            self.limit(format!("{how}, before the driver was entered"));
+            // What ends a program that early, the loader of libraries for one, tells why by itself.
+            let where_why = match ending {
+                Ending::Killed(_) | Ending::Exited(PARENT_GONE) => "",
+                Ending::Exited(_) => "; the standard error says why",
+            };
+            self.limit(format!("{how}, before the driver was entered{where_why}"));
             return;
         }
         self.outcome.findings.push(Finding {
