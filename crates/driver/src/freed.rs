@@ -16,11 +16,11 @@
 //! - Behind `used` no byte of a kind's pool was ever handed out, so it is zero.
 
 use crate::findings::Draft;
-use crate::memory;
 use crate::session::Session;
 use ntpool_finding::{Role, Stack};
 use ntpool_host::guarded;
 use ntpool_host::physical::LastLook;
+use ntpool_machine::Fault;
 use ntpool_pool::{Block, Contents, NoMemory, Place, Placement, Request};
 use ntpool_types::{Bytes, PAGE_SIZE, PageCount, PoolKind, VirtualAddress};
 use ntpool_verifier::{Allocation, FreedAllocation, rules};
@@ -30,6 +30,9 @@ use std::fmt;
 
 /// The largest blocks that the pool may keep at hand when they are freed; the pages of others are idle at once.
 const KEPT: Bytes = Bytes::mib(1);
+
+/// Freed memory is looked at in pieces of so many bytes, which stay in the nearest cache while they are compared.
+const PIECE: usize = 4096;
 
 /// Part of a freed block that holds the pattern.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +86,10 @@ impl fmt::Display for LateWrite {
 #[derive(Debug)]
 pub(crate) struct FreedBlocks {
     pattern: u8,
+    /// [`PIECE`] bytes of the pattern.
+    untouched: Box<[u8]>,
+    /// Room for as many, to look at.
+    copy: RefCell<Box<[u8]>>,
     watched: RefCell<BTreeMap<VirtualAddress, Watched>>,
     /// What was noticed and not told yet.
     noticed: RefCell<Vec<LateWrite>>,
@@ -94,8 +101,11 @@ impl FreedBlocks {
     /// None yet; `rubbish` is what uninitialized memory holds.
     pub(crate) fn new(rubbish: u8) -> FreedBlocks {
         // As a pointer it is none that is canonical, whatever the rubbish is: the upper bit is set, and another is not.
+        let pattern = rubbish ^ 0x7F;
         FreedBlocks {
-            pattern: rubbish ^ 0x7F,
+            pattern,
+            untouched: vec![pattern; PIECE].into(),
+            copy: RefCell::new(vec![0; PIECE].into()),
             watched: RefCell::default(),
             noticed: RefCell::default(),
             used: [const { Cell::new(VirtualAddress::NULL) }; PoolKind::ALL.len()],
@@ -119,7 +129,7 @@ impl FreedBlocks {
         for begin in overlapping {
             let Some(range) = watched.remove(&begin) else { continue };
             let (from, to) = (begin.max(start), range.end.min(end));
-            if let Some((at, count)) = self.changed(from, to) {
+            if let Some((at, count)) = self.changed(from, to, guarded::read) {
                 // What else of the block is watched would only tell the same again.
                 let from_the_beginning = at == begin;
                 let write = LateWrite { block: range.block, at, count, from_the_beginning, noticed };
@@ -136,12 +146,29 @@ impl FreedBlocks {
     }
 
     /// The first byte that does not hold the pattern any more, and how many do not.
-    fn changed(&self, from: VirtualAddress, to: VirtualAddress) -> Option<(VirtualAddress, u64)> {
-        let bytes = memory::read_bytes(from, Bytes(to.0 - from.0)).ok()?;
-        let changed = |byte: &u8| *byte != self.pattern;
-        let first = bytes.iter().position(changed)? as u64;
-        let count = bytes.iter().filter(|byte| changed(byte)).count() as u64;
-        Some((VirtualAddress(from.0 + first), count))
+    fn changed(
+        &self,
+        from: VirtualAddress,
+        to: VirtualAddress,
+        read: impl Fn(VirtualAddress, &mut [u8]) -> Result<(), Fault>,
+    ) -> Option<(VirtualAddress, u64)> {
+        let mut copy = self.copy.borrow_mut();
+        let (mut first, mut count) = (None, 0);
+        let mut at = from;
+        while at < to {
+            let length = (to.0 - at.0).min(PIECE as u64);
+            let bytes = &mut copy[..length as usize];
+            read(at, bytes).ok()?;
+            // Compared as a whole, which is done many bytes at a time; byte by byte only where something changed.
+            if bytes != &self.untouched[..bytes.len()] {
+                let changed = |byte: &u8| *byte != self.pattern;
+                let place = bytes.iter().position(changed).unwrap_or_default();
+                first = first.or(Some(VirtualAddress(at.0 + place as u64)));
+                count += bytes.iter().filter(|byte| changed(byte)).count() as u64;
+            }
+            at = VirtualAddress(at.0 + length);
+        }
+        first.map(|first| (first, count))
     }
 
     /// Takes note that the memory up to `end` was handed out; the end of what had been before.
@@ -269,5 +296,31 @@ mod tests {
             assert!(pattern != 0 && pattern != rubbish);
             assert!(!VirtualAddress(u64::from_ne_bytes([pattern; 8])).is_canonical(), "{pattern:#x}");
         }
+    }
+
+    #[test]
+    fn changes_are_counted_over_all_pieces_from_the_first_one_on() {
+        let freed = FreedBlocks::new(0x99);
+        let start = VirtualAddress(0x7F00);
+        let changed = |length: usize, places: &[usize]| {
+            let mut memory = vec![freed.pattern; length];
+            for &place in places {
+                memory[place] ^= 1;
+            }
+            let read = |at: VirtualAddress, into: &mut [u8]| {
+                let place = (at.0 - start.0) as usize;
+                into.copy_from_slice(&memory[place..place + into.len()]);
+                Ok(())
+            };
+            freed.changed(start, VirtualAddress(start.0 + length as u64), read)
+        };
+        let at = |place: usize| VirtualAddress(start.0 + place as u64);
+        for length in [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 7] {
+            assert_eq!(changed(length, &[]), None);
+            assert_eq!(changed(length, &[length - 1]), Some((at(length - 1), 1)), "{length}");
+            assert_eq!(changed(length, &[0]), Some((at(0), 1)), "{length}");
+        }
+        let places = [PIECE + 5, PIECE + 6, 2 * PIECE, 3 * PIECE + 6];
+        assert_eq!(changed(3 * PIECE + 7, &places), Some((at(PIECE + 5), 4)));
     }
 }

@@ -126,27 +126,28 @@ impl Session {
     #[inline(always)]
     pub(crate) fn boundary(&self) -> Result<(), Stop> {
         self.raise_interrupts();
-        match self.stays() {
-            true => Ok(()),
-            false => self.pass_boundary(),
+        match self.ask() {
+            None => Ok(()),
+            Some(next) => self.follow(next),
         }
     }
 
-    /// Whether this boundary is one at which nothing happens; then it has been passed.
+    /// Who goes on; `None` where that is the running thread and nothing else is to be done.
     #[inline(always)]
-    fn stays(&self) -> bool {
-        if self.is_free() || self.ended.get() {
-            return false;
-        }
+    fn ask(&self) -> Option<ThreadId> {
         let mut dispatcher = self.dispatcher();
-        self.shown_processor.get() == Some(dispatcher.running().0) && dispatcher.stay()
+        if self.is_free() {
+            return Some(dispatcher.boundary_here());
+        }
+        let is_shown = self.shown_processor.get() == Some(dispatcher.running().0);
+        let next = dispatcher.pass_boundary();
+        match is_shown && !self.ended.get() {
+            true => next,
+            false => Some(dispatcher.running().1),
+        }
     }
 
-    fn pass_boundary(&self) -> Result<(), Stop> {
-        let next = match self.is_free() {
-            true => self.dispatcher().boundary_here(),
-            false => self.dispatcher().boundary(),
-        };
+    fn follow(&self, next: ThreadId) -> Result<(), Stop> {
         self.go_on_with(next)?;
         self.deliver()
     }

@@ -11,6 +11,7 @@
 //! for [`YIELD_STEPS`] steps: others are preferred, and it has the lowest priority. That is what Windows does for
 //! threads that starve, only sooner.
 
+use super::kept::Kept;
 use super::schedule::{Candidate, ChoicePoint};
 use super::stuck::Stuck;
 use super::{Dispatcher, ThreadId, ThreadState};
@@ -38,42 +39,57 @@ impl Dispatcher {
     ///
     /// The caller switches to that thread's fiber if it is another one, and takes the work that its processor has.
     pub fn boundary(&mut self) -> ThreadId {
-        if self.stay() {
-            return self.running().1;
-        }
-        self.begin_step();
-        if self.stayed >= PATIENCE {
-            self.stayed = 0;
-            let current = self.processors[self.running].current;
-            self.thread_mut(current).yields_until = self.steps + YIELD_STEPS;
-        }
-        self.take_time();
-        self.expire_due();
-        // An idle thread that has nothing to do may ask too, and stays.
-        self.choose();
+        self.pass_boundary();
         self.running().1
     }
 
-    /// Passes a boundary at which the running thread goes on because nobody else has anything to do, nothing is due, no
-    /// work waits and no object has changed; `false`, and nothing has changed, where it may not be so.
+    /// As [`boundary`](Dispatcher::boundary), but `None` where the caller has nothing to do: the running thread goes on, its
+    /// processor has no work, and no object has changed.
     ///
-    /// Most boundaries of most runs are like this, and this is all that the caller needs to do at one: there is no
-    /// fiber to switch to, no work to take and nothing to show. The question is asked at every call of a driver's, and so
-    /// answers itself without a search.
+    /// Most boundaries of most runs are like this. The question is asked at every call of a driver's, and so where nothing
+    /// has changed since the last one there is no search: only the schedule is asked, and that only if there is a choice.
     #[inline]
-    pub fn stay(&mut self) -> bool {
-        if !self.is_alone() {
-            return false;
+    pub fn pass_boundary(&mut self) -> Option<ThreadId> {
+        // Who keeps calling lets time pass, where anybody may wait for that.
+        let time_stands = self.streak < PATIENCE || (self.kept == Kept::AtAnyLevel && self.timers.is_empty());
+        if let &[only] = &self.candidates[..]
+            && self.has_kept()
+            && self.stayed < PATIENCE
+            && time_stands
+            && self.changed.is_empty()
+            && !self.timers.is_due(&self.clock)
+        {
+            self.streak = self.streak.saturating_add(1);
+            self.begin_step();
+            debug_assert!(self.kept_is_true() && (only.processor, only.thread) == self.running());
+            self.stayed += 1;
+            return None;
         }
-        debug_assert!(self.is_only_candidate(), "whoever is alone is the only one that can go on");
-        // Who keeps calling lets time pass, where anybody waits for that.
-        if self.streak >= PATIENCE && self.next_event().is_some() {
-            return false;
-        }
-        self.streak = self.streak.saturating_add(1);
+        self.pass_choice()
+    }
+
+    /// Passes a boundary at which there may be a choice, or anything else to do.
+    fn pass_choice(&mut self) -> Option<ThreadId> {
+        let before = self.running();
         self.begin_step();
-        self.stayed += 1;
-        true
+        if self.stayed >= PATIENCE {
+            self.stayed = 0;
+            self.give_way(before.1, self.steps + YIELD_STEPS);
+        }
+        self.take_time();
+        self.expire_due();
+        if self.has_kept() {
+            debug_assert!(self.kept_is_true(), "what is kept is what a search would bring");
+            self.pick();
+        } else if !self.choose() {
+            // An idle thread that has nothing to do may ask too, and stays. So may a thread that has to leave its processor
+            // when nobody can go on: whoever has the processor then looks for itself, be it that it spins.
+            let (_, here) = self.running();
+            self.thread_mut(here).spin = None;
+        }
+        let after = self.running();
+        let is_quiet = after == before && self.changed.is_empty();
+        (!is_quiet || self.processors[self.running].has_queue()).then_some(after.1)
     }
 
     /// The level of the processor that runs.
@@ -116,20 +132,21 @@ impl Dispatcher {
     pub fn preempt(&mut self) -> Result<ThreadId, Stuck> {
         self.steps += 1;
         let (_, spinner) = self.running();
-        self.thread_mut(spinner).yields_until = self.steps + YIELD_STEPS;
+        self.give_way(spinner, self.steps + YIELD_STEPS);
         loop {
             self.expire_due();
             self.place();
-            let candidates = self.collect();
-            if candidates.iter().any(|candidate| self.is_fresh(*candidate)) {
-                self.pick(candidates);
+            self.collect();
+            if self.candidates.iter().any(|candidate| self.is_fresh(*candidate)) {
+                self.pick();
                 return Ok(self.running().1);
             }
             if !self.advance() {
                 self.spinning_rounds += 1;
-                let oldest = candidates.iter().min_by_key(|candidate| self.yields_until(candidate.thread));
+                let oldest =
+                    self.candidates.iter().min_by_key(|candidate| self.yields_until(candidate.thread));
                 // One may wait for what the other does, and the other way round: only many turns for each tell.
-                let is_hopeless = self.spinning_rounds > PATIENT_ROUNDS * candidates.len();
+                let is_hopeless = self.spinning_rounds > PATIENT_ROUNDS * self.candidates.len();
                 return match oldest.copied() {
                     Some(next) if next.thread != spinner && !is_hopeless => {
                         self.go_on(next);
@@ -158,7 +175,7 @@ impl Dispatcher {
     /// The running thread gives up the rest of its turn: at the next boundary others are preferred.
     pub fn yield_running(&mut self) {
         let (_, id) = self.running();
-        self.thread_mut(id).yields_until = self.steps + 2;
+        self.give_way(id, self.steps + 2);
     }
 
     /// What every boundary does first.
@@ -172,34 +189,6 @@ impl Dispatcher {
         }
     }
 
-    /// Whether the running thread goes on and nothing else is to be done, as far as that is seen at a glance.
-    #[inline]
-    fn is_alone(&self) -> bool {
-        if !self.ready.is_empty() || !self.changed.is_empty() || self.stayed >= PATIENCE {
-            return false;
-        }
-        let is_idle = |number: usize, thread: ThreadId| thread.0 as usize == number;
-        for (number, state) in self.processors.iter().enumerate() {
-            let is_as_usual = match number == self.running {
-                true => !is_idle(number, state.current) && !state.has_queue(),
-                false => is_idle(number, state.current) && state.is_quiet(),
-            };
-            if !is_as_usual {
-                return false;
-            }
-        }
-        let thread = &self.threads[self.processors[self.running].current.0 as usize];
-        thread.affinity() >> self.running & 1 == 1 && !self.timers.is_due(&self.clock)
-    }
-
-    fn is_only_candidate(&mut self) -> bool {
-        let (processor, thread) = self.running();
-        let candidates = self.collect();
-        let is_only = candidates == [Candidate { processor, thread, follows: false }];
-        self.candidates = candidates;
-        is_only && self.next_placement().is_none()
-    }
-
     // ── Which thread has which processor ─────────────────────────────────────────────────────────────────────────
 
     /// Takes the running thread off its processor, whose idle thread is current then.
@@ -210,6 +199,7 @@ impl Dispatcher {
     }
 
     pub(super) fn switch_out(&mut self, processor: usize, state: ThreadState) {
+        self.unsettle();
         let on = &self.processors[processor];
         debug_assert!(on.frames.is_empty(), "interrupted threads stay");
         let levels = on.processor.exchange_levels(Levels::default());
@@ -220,6 +210,7 @@ impl Dispatcher {
     }
 
     pub(super) fn switch_in(&mut self, processor: usize, id: ThreadId) {
+        self.unsettle();
         let on = &mut self.processors[processor];
         on.current = id;
         let thread = &mut self.threads[id.0 as usize];
@@ -248,9 +239,7 @@ impl Dispatcher {
     pub(super) fn place(&mut self) {
         for processor in 0..self.processors.len() {
             let id = self.processors[processor].current;
-            let thread = self.thread(id);
-            let is_allowed = thread.is_idle || thread.affinity() >> processor & 1 == 1;
-            if !is_allowed && self.is_preemptible(processor) {
+            if !self.is_where_it_may_be(processor) && self.is_preemptible(processor) {
                 self.switch_out(processor, ThreadState::Ready);
                 self.ready.push_front(id);
                 self.switch_in(processor, ThreadId(processor as u32));
@@ -268,9 +257,15 @@ impl Dispatcher {
         }
     }
 
+    /// Whether the thread that is current on a processor may run there.
+    pub(super) fn is_where_it_may_be(&self, processor: usize) -> bool {
+        let thread = self.thread(self.processors[processor].current);
+        thread.is_idle || thread.affinity() >> processor & 1 == 1
+    }
+
     /// The ready thread of the highest priority that is due a processor, with its place in the queue and the
     /// processor.
-    fn next_placement(&self) -> Option<(usize, ThreadId, usize)> {
+    pub(super) fn next_placement(&self) -> Option<(usize, ThreadId, usize)> {
         if self.ready.is_empty() {
             return None;
         }
@@ -312,10 +307,17 @@ impl Dispatcher {
         !has_nothing || self.has_work(processor)
     }
 
-    /// All that could run next, in the order of the processors, the current thread before those that would follow it.
-    fn collect(&mut self) -> Vec<Candidate> {
+    /// Lists all that could run next.
+    fn collect(&mut self) {
         let mut candidates = core::mem::take(&mut self.candidates);
         candidates.clear();
+        self.collect_into(&mut candidates);
+        self.candidates = candidates;
+        self.unsettle();
+    }
+
+    /// All that could run next, in the order of the processors, the current thread before those that would follow it.
+    pub(super) fn collect_into(&self, candidates: &mut Vec<Candidate>) {
         for (processor, state) in self.processors.iter().enumerate() {
             let number = state.processor.number();
             if self.can_go_on(processor) {
@@ -335,7 +337,6 @@ impl Dispatcher {
             let follower = |thread| Candidate { processor: number, thread, follows: true };
             candidates.extend(next.take(most).map(follower));
         }
-        candidates
     }
 
     fn yields_until(&self, id: ThreadId) -> u64 {
@@ -352,39 +353,37 @@ impl Dispatcher {
     /// Places threads and chooses among all that can go on; whether there was any.
     fn choose(&mut self) -> bool {
         self.place();
-        let candidates = self.collect();
-        self.pick(candidates)
+        self.collect();
+        self.keep_candidates();
+        self.pick()
     }
 
-    fn pick(&mut self, mut candidates: Vec<Candidate>) -> bool {
-        if candidates.len() > 1 {
-            let is_fresh = |dispatcher: &Dispatcher, candidate| dispatcher.is_fresh(candidate);
-            if candidates.iter().any(|&candidate| is_fresh(self, candidate)) {
-                candidates.retain(|&candidate| is_fresh(self, candidate));
+    /// Chooses among the candidates, those that need not give way if there are any; whether there was one.
+    fn pick(&mut self) -> bool {
+        if self.kept == Kept::Nothing && self.candidates.len() > 1 {
+            let mut candidates = core::mem::take(&mut self.candidates);
+            if candidates.iter().any(|&candidate| self.is_fresh(candidate)) {
+                candidates.retain(|&candidate| self.is_fresh(candidate));
             }
+            self.candidates = candidates;
         }
-        let picked = match candidates.len() {
-            0 | 1 => candidates.first().copied(),
-            _ => {
+        let picked = match self.candidates[..] {
+            [] => return false,
+            [only] => only,
+            ref candidates => {
                 let (running, current) = self.running();
                 let stay = candidates
                     .iter()
                     .position(|candidate| (candidate.processor, candidate.thread) == (running, current));
-                // Without the running thread the next processor's is as good as any.
-                let next = candidates.iter().position(|candidate| candidate.processor >= running);
-                let point = ChoicePoint {
-                    step: self.steps,
-                    candidates: &candidates,
-                    default: stay.or(next).unwrap_or(0),
-                    stays: stay.is_some(),
-                    running,
-                    current,
-                };
-                Some(candidates[self.schedule.choose(&point)])
+                let default = stay.unwrap_or_else(|| {
+                    // Without the running thread the next processor's is as good as any.
+                    candidates.iter().position(|candidate| candidate.processor >= running).unwrap_or(0)
+                });
+                let stays = stay.is_some();
+                let point = ChoicePoint { step: self.steps, candidates, default, stays, running, current };
+                candidates[self.schedule.choose(&point)]
             }
         };
-        self.candidates = candidates;
-        let Some(picked) = picked else { return false };
         self.go_on(picked);
         true
     }
@@ -398,8 +397,12 @@ impl Dispatcher {
             self.ready.push_back(self.processors[processor].current);
             self.switch_out(processor, ThreadState::Ready);
             self.switch_in(processor, candidate.thread);
+            // It may be due another processor, to which the one that goes on here may not.
+            self.place();
         }
-        self.thread_mut(candidate.thread).spin = None;
+        if self.thread_mut(candidate.thread).spin.take().is_some() {
+            self.unsettle();
+        }
         self.running = processor;
         self.stayed = if self.running() == before { self.stayed + 1 } else { 0 };
     }
@@ -409,6 +412,7 @@ impl Dispatcher {
 mod tests {
     use super::*;
     use crate::dispatcher::{Dpc, Reset, Schedule, Timeout, TimerAction};
+    use alloc::collections::BTreeSet;
     use ntpool_types::{ProcessorNumber, VirtualAddress};
 
     const OBJECT: VirtualAddress = VirtualAddress(0x1000);
@@ -430,29 +434,20 @@ mod tests {
         machine.set_timer(TIMER, Timeout::Relative(5), 0, TimerAction::Signal).unwrap();
         machine.take_changed();
         let before = machine.steps();
-        assert!(machine.stay(), "what is due later is no concern of now");
+        assert_eq!(machine.pass_boundary(), None, "what is due later is no concern of now");
         assert_eq!((machine.steps(), machine.running().1), (before + 1, thread));
         assert_eq!(machine.schedule().choices(), 0);
     }
 
     #[test]
-    fn whatever_there_is_to_do_takes_a_longer_look() {
+    fn whoever_has_something_to_do_is_told_of_it() {
         type Do = fn(&mut Dispatcher, ThreadId);
-        let something: [(&str, Do); 8] = [
-            ("another thread", |machine, _| {
-                machine.create_thread(VirtualAddress(0x20_0000), 8, u64::MAX);
-                machine.take_changed();
-            }),
+        let something: [(&str, Do); 4] = [
             ("an object to be shown", |machine, _| {
                 machine.initialize_event(OBJECT, Reset::ByHand, false).unwrap();
-                machine.set_event(OBJECT).unwrap();
             }),
             ("a call", |machine, _| {
                 machine.queue_dpc(Dpc::new(OBJECT)).unwrap();
-            }),
-            ("a call for the other processor", |machine, _| machine.send_ipi(0b10, OBJECT)),
-            ("an interrupt of the other processor", |machine, _| {
-                machine.request_interrupt(ProcessorNumber(1), OBJECT, Irql::HIGH);
             }),
             ("a timer that is due", |machine, _| {
                 machine.set_timer(TIMER, Timeout::Relative(0), 0, TimerAction::Signal).unwrap();
@@ -461,15 +456,66 @@ mod tests {
             ("another processor for the thread", |machine, thread| {
                 machine.set_affinity(thread, 0b10);
             }),
-            ("patience at its end", |machine, _| while machine.stayed < PATIENCE && machine.stay() {}),
         ];
         for (what, do_it) in something {
             let (mut machine, thread) = machine_with_one_thread();
-            assert!(machine.stay());
+            assert_eq!(machine.pass_boundary(), None);
             do_it(&mut machine, thread);
-            let before = machine.steps();
-            assert!(!machine.stay(), "{what}");
-            assert_eq!(machine.steps(), before, "{what}: nothing has changed");
+            assert_eq!(machine.pass_boundary(), Some(thread), "{what}");
         }
+    }
+
+    #[test]
+    fn whatever_lets_others_go_on_is_a_choice_at_the_next_boundary() {
+        type Do = fn(&mut Dispatcher);
+        let something: [(&str, Do); 3] = [
+            ("another thread", |machine| {
+                machine.create_thread(VirtualAddress(0x20_0000), 8, u64::MAX);
+            }),
+            ("a call for the other processor", |machine| machine.send_ipi(0b10, OBJECT)),
+            ("an interrupt of the other processor", |machine| {
+                machine.request_interrupt(ProcessorNumber(1), OBJECT, Irql::HIGH);
+            }),
+        ];
+        for (what, do_it) in something {
+            let (mut machine, _) = machine_with_one_thread();
+            assert_eq!(machine.pass_boundary(), None);
+            do_it(&mut machine);
+            machine.pass_boundary();
+            assert_eq!(machine.schedule().choices(), 1, "{what}");
+        }
+    }
+
+    #[test]
+    fn threads_that_have_a_processor_each_are_chosen_among_without_a_search() {
+        let (mut machine, first) = machine_with_one_thread();
+        let second = machine.create_thread(VirtualAddress(0x20_0000), 8, u64::MAX);
+        machine.take_changed();
+        machine.boundary();
+        assert_eq!(machine.kept, Kept::AtAnyLevel);
+        let went_on: BTreeSet<_> = (0..PATIENCE / 2).map(|_| machine.boundary()).collect();
+        assert_eq!((went_on, machine.kept), (BTreeSet::from([first, second]), Kept::AtAnyLevel));
+        assert_eq!(machine.schedule().choices(), u64::from(1 + PATIENCE / 2));
+    }
+
+    #[test]
+    fn a_level_that_keeps_a_ready_thread_away_is_looked_at_each_time() {
+        let (mut machine, first) = machine_with_one_thread();
+        let others = [0x20_0000, 0x30_0000].map(|at| machine.create_thread(VirtualAddress(at), 8, u64::MAX));
+        for thread in [first, others[1]] {
+            machine.set_affinity(thread, 0b01);
+        }
+        machine.schedule = Schedule::round_robin(1);
+        assert_eq!(machine.boundary(), others[0], "the other processor's");
+        assert_eq!(machine.boundary(), others[1], "the one that follows the first");
+        machine.processor(ProcessorNumber(0)).raise(Irql::DISPATCH).unwrap();
+        let went_on: BTreeSet<_> = (0..8).map(|_| machine.boundary()).collect();
+        assert_eq!(went_on, BTreeSet::from([others[0], others[1]]), "nobody takes the processor");
+        while machine.running().0 != ProcessorNumber(0) {
+            machine.boundary();
+        }
+        machine.processor(ProcessorNumber(0)).lower(Irql::PASSIVE).unwrap();
+        let went_on: BTreeSet<_> = (0..8).map(|_| machine.boundary()).collect();
+        assert!(went_on.contains(&first), "{went_on:?}");
     }
 }

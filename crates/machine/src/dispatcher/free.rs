@@ -17,6 +17,7 @@ impl Dispatcher {
     pub fn run_as(&mut self, number: ProcessorNumber) {
         assert!(usize::from(number.0) < self.processors.len(), "a processor of the machine");
         self.running = usize::from(number.0);
+        self.unsettle();
     }
 
     /// The running thread has reached a boundary: who goes on on its processor, now that others may be due to it?
@@ -26,7 +27,7 @@ impl Dispatcher {
         if self.stayed >= PATIENCE {
             self.stayed = 0;
             let (_, id) = self.running();
-            self.thread_mut(id).yields_until = self.steps + YIELD_STEPS;
+            self.give_way(id, self.steps + YIELD_STEPS);
         }
         self.take_time();
         self.expire_due();

@@ -53,6 +53,24 @@ impl Dispatcher {
         }
     }
 
+    /// Checks, right after it was answered who goes on, that threads have the processors that are due to them: none is
+    /// ready whose priority is above that of a thread that it could take the place of, and none is where it may not be
+    /// and could leave. For tests.
+    ///
+    /// # Panics
+    /// When one does not hold.
+    pub fn assert_placed(&self) {
+        for processor in (0..self.processors.len()).filter(|&processor| self.is_preemptible(processor)) {
+            let current = self.processors[processor].current;
+            assert!(self.is_where_it_may_be(processor), "{current:?} may not be on processor {processor}");
+            for &id in &self.ready {
+                let is_allowed = self.thread(id).affinity() >> processor & 1 == 1;
+                let is_due = is_allowed && self.effective_priority(id) > self.effective_priority(current);
+                assert!(!is_due, "{id:?} is due to processor {processor}, which has {current:?}");
+            }
+        }
+    }
+
     fn assert_thread_consistent(&self, id: ThreadId) {
         let thread = self.thread(id);
         let current_on = (0..self.processors.len()).filter(|&place| self.processors[place].current == id);

@@ -38,6 +38,7 @@ mod crime;
 mod forget;
 mod free;
 mod invariants;
+mod kept;
 mod object;
 mod schedule;
 mod spin;
@@ -70,6 +71,7 @@ pub use work::{
 use crate::{Clock, Processor};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use kept::Kept;
 use ntpool_types::{Irql, ProcessorNumber, VirtualAddress};
 use object::Object;
 use schedule::Candidate;
@@ -121,8 +123,12 @@ pub struct Dispatcher {
     /// Boundaries and looks at the clock since anybody last waited.
     streak: u32,
     schedule: Schedule,
-    /// Kept for its memory.
+    /// Who could go on when that was last looked for.
     candidates: Vec<Candidate>,
+    /// Whether that is still so.
+    kept: Kept,
+    /// The step at which the last thread that gave way has done so.
+    yields_end: u64,
 }
 
 impl Dispatcher {
@@ -166,6 +172,8 @@ impl Dispatcher {
             streak: 0,
             schedule,
             candidates: Vec::new(),
+            kept: Kept::Nothing,
+            yields_end: 0,
         }
     }
 

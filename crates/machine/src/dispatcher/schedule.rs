@@ -10,7 +10,6 @@
 //! only one thread can go on a change of priorities would be wasted.
 
 use super::ThreadId;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use ntpool_types::ProcessorNumber;
 
@@ -57,7 +56,7 @@ pub struct Schedule {
 #[derive(Clone, Debug)]
 enum Strategy {
     Random(Random),
-    Priorities { random: Random, priorities: BTreeMap<ThreadId, u64>, changes: Vec<u64>, lowest: u64 },
+    Priorities { random: Random, priorities: Priorities, changes: Vec<u64>, lowest: u64 },
     RoundRobin { quantum: u32, left: u32 },
     Replay { switches: Vec<Switch>, next: usize },
 }
@@ -79,7 +78,7 @@ impl Schedule {
         let mut changes: Vec<u64> = (0..count).map(|_| 1 + random.below(expected_choices.max(1))).collect();
         changes.sort_unstable_by(|left, right| right.cmp(left));
         let lowest = LOWEST_RANDOM_PRIORITY;
-        Schedule::new(Strategy::Priorities { random, priorities: BTreeMap::new(), changes, lowest })
+        Schedule::new(Strategy::Priorities { random, priorities: Priorities::default(), changes, lowest })
     }
 
     /// Turns: after so many choices for one thread (at least 1) the next processor goes on, each time with the next
@@ -128,6 +127,20 @@ impl Schedule {
 /// Priorities from here on are random; lower ones are those of threads whose priority was changed.
 const LOWEST_RANDOM_PRIORITY: u64 = 1 << 63;
 
+/// The priorities of threads by their numbers, 0 for one that has none yet.
+#[derive(Clone, Debug, Default)]
+struct Priorities(Vec<u64>);
+
+impl Priorities {
+    fn of(&mut self, thread: ThreadId) -> &mut u64 {
+        let place = thread.0 as usize;
+        if place >= self.0.len() {
+            self.0.resize(place + 1, 0);
+        }
+        &mut self.0[place]
+    }
+}
+
 impl Strategy {
     fn choose(&mut self, point: &ChoicePoint<'_>, choice: u64) -> usize {
         let count = point.candidates.len();
@@ -144,17 +157,18 @@ impl Strategy {
             }
             Strategy::Priorities { random, priorities, changes, lowest } => {
                 for candidate in point.candidates {
-                    priorities
-                        .entry(candidate.thread)
-                        .or_insert_with(|| LOWEST_RANDOM_PRIORITY + random.below(LOWEST_RANDOM_PRIORITY));
+                    let priority = priorities.of(candidate.thread);
+                    if *priority == 0 {
+                        *priority = LOWEST_RANDOM_PRIORITY + random.below(LOWEST_RANDOM_PRIORITY);
+                    }
                 }
                 while changes.last().is_some_and(|&change| change <= choice) {
                     changes.pop();
                     *lowest -= 1;
-                    priorities.insert(point.current, *lowest);
+                    *priorities.of(point.current) = *lowest;
                 }
                 let best = (0..count)
-                    .max_by_key(|&place| (priorities[&point.candidates[place].thread], count - place));
+                    .max_by_key(|&place| (*priorities.of(point.candidates[place].thread), count - place));
                 best.expect("there is a choice")
             }
             Strategy::RoundRobin { quantum, left } => {

@@ -62,12 +62,14 @@ impl Dispatcher {
     /// When the thread goes on it takes its processor's work, looks whether it has happened, and if not spins again:
     /// it may have gone on just to take an interrupt, or another processor may have been faster.
     pub fn spin_on(&mut self, key: VirtualAddress, reason: SpinReason, holder: Option<SpinHolder>) {
+        self.unsettle();
         let (_, id) = self.running();
         self.thread_mut(id).spin = Some(Spin { key, reason, holder });
     }
 
     /// Lets all that spin with this key go on, and returns how many there are.
     pub fn spin_released(&mut self, key: VirtualAddress) -> usize {
+        self.unsettle();
         let spinners =
             self.threads.iter_mut().filter(|thread| thread.spin.is_some_and(|spin| spin.key == key));
         spinners.map(|thread| thread.spin = None).count()

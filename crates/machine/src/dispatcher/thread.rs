@@ -153,6 +153,7 @@ impl Dispatcher {
         self.threads.push(Thread::new(object, priority.min(HIGHEST_PRIORITY), affinity));
         self.set_thread_object(id, object);
         self.ready.push_back(id);
+        self.unsettle();
         id
     }
 
@@ -176,6 +177,7 @@ impl Dispatcher {
 
     /// Sets a thread's priority and returns the former one.
     pub fn set_priority(&mut self, id: ThreadId, priority: u8) -> u8 {
+        self.unsettle();
         core::mem::replace(&mut self.thread_mut(id).priority, priority.min(HIGHEST_PRIORITY))
     }
 
@@ -184,6 +186,7 @@ impl Dispatcher {
     /// DISPATCH_LEVEL.
     pub fn set_affinity(&mut self, id: ThreadId, affinity: u64) -> Option<u64> {
         let affinity = affinity & self.active_processors();
+        self.unsettle();
         (affinity != 0).then(|| core::mem::replace(&mut self.thread_mut(id).affinity, affinity))
     }
 
@@ -194,6 +197,7 @@ impl Dispatcher {
         let (_, id) = self.running();
         let former = self.thread(id).system_affinity;
         if affinity != Some(0) {
+            self.unsettle();
             self.thread_mut(id).system_affinity = affinity;
         }
         former

@@ -34,6 +34,9 @@ pub(super) struct TimerQueue {
     relative: BTreeMap<(u64, u64), Due>,
     /// By system time and sequence.
     absolute: BTreeMap<(u64, u64), Due>,
+    /// The time of the first entry of each, which is asked for at every boundary.
+    first_relative: Option<u64>,
+    first_absolute: Option<u64>,
     next_sequence: u64,
 }
 
@@ -51,12 +54,22 @@ impl TimerQueue {
         self.next_sequence += 1;
         let queue = if is_absolute { &mut self.absolute } else { &mut self.relative };
         queue.insert((time, sequence), due);
+        self.note_first(is_absolute);
         Ticket { is_absolute, time, sequence }
     }
 
     pub(super) fn remove(&mut self, ticket: Ticket) {
         let queue = if ticket.is_absolute { &mut self.absolute } else { &mut self.relative };
         queue.remove(&(ticket.time, ticket.sequence));
+        self.note_first(ticket.is_absolute);
+    }
+
+    fn note_first(&mut self, is_absolute: bool) {
+        let (queue, first) = match is_absolute {
+            false => (&self.relative, &mut self.first_relative),
+            true => (&self.absolute, &mut self.first_absolute),
+        };
+        *first = queue.first_key_value().map(|(&(time, _), _)| time);
     }
 
     pub(super) fn contains(&self, ticket: Ticket, due: Due) -> bool {
@@ -68,12 +81,18 @@ impl TimerQueue {
         self.relative.len() + self.absolute.len()
     }
 
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.first_relative.is_none() && self.first_absolute.is_none()
+    }
+
     /// Whether an entry is due by now.
     #[inline]
     pub(super) fn is_due(&self, clock: &Clock) -> bool {
+        // The end of time is never reached, also by a clock that stands there.
         let is_due = |moment: Instant| moment <= clock.now() && moment < Instant(u64::MAX);
-        self.relative.first_key_value().is_some_and(|(&(time, _), _)| is_due(Instant(time)))
-            || self.absolute.first_key_value().is_some_and(|(&(time, _), _)| is_due(clock.moment_of(time)))
+        self.first_relative.is_some_and(|time| is_due(Instant(time)))
+            || self.first_absolute.is_some_and(|time| is_due(clock.moment_of(time)))
     }
 
     /// When the entry is due, as the system time stands.
@@ -83,7 +102,9 @@ impl TimerQueue {
 
     /// Takes out the first entry that is due by now, with the moment it was due at.
     fn take_due(&mut self, clock: &Clock) -> Option<(Instant, Due)> {
-        let now = clock.now();
+        if !self.is_due(clock) {
+            return None;
+        }
         let relative =
             self.relative.first_key_value().map(|(&(time, sequence), _)| (Instant(time), sequence));
         let absolute =
@@ -93,12 +114,10 @@ impl TimerQueue {
             (relative, _) => relative.is_none(),
         };
         let (moment, _) = if is_absolute { absolute? } else { relative? };
-        // The end of time is never reached, also by a clock that stands there.
-        if moment > now || moment == Instant(u64::MAX) {
-            return None;
-        }
         let queue = if is_absolute { &mut self.absolute } else { &mut self.relative };
-        queue.pop_first().map(|(_, due)| (moment, due))
+        let (_, due) = queue.pop_first()?;
+        self.note_first(is_absolute);
+        Some((moment, due))
     }
 
     /// The moment of the first entry that `matters`.

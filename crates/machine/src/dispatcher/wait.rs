@@ -447,5 +447,6 @@ impl Dispatcher {
         thread.outcome = Some(outcome);
         thread.state = ThreadState::Ready;
         self.ready.push_back(id);
+        self.unsettle();
     }
 }

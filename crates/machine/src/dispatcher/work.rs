@@ -176,12 +176,6 @@ impl ProcessorState {
     pub(super) fn has_queue(&self) -> bool {
         !(self.deferred.is_empty() && self.calls.is_empty() && self.interrupts.is_empty())
     }
-
-    /// Whether it has no work, neither waiting nor begun.
-    #[inline]
-    pub(super) fn is_quiet(&self) -> bool {
-        self.frames.is_empty() && !self.has_queue()
-    }
 }
 
 impl Dispatcher {
@@ -209,6 +203,7 @@ impl Dispatcher {
         if self.deferred_on.contains_key(&deferred.key) {
             return false;
         }
+        self.unsettle();
         let target = usize::from(target.0);
         self.deferred_on.insert(deferred.key, target);
         let deferred = Deferred { queued_at: self.steps, ..deferred };
@@ -224,6 +219,7 @@ impl Dispatcher {
     /// Takes a deferred procedure call out of its queue; whether it was in one.
     pub fn remove_dpc(&mut self, object: VirtualAddress) -> bool {
         let Some(processor) = self.deferred_on.remove(&object) else { return false };
+        self.unsettle();
         self.processors[processor].deferred.retain(|deferred| deferred.key != object);
         true
     }
@@ -242,6 +238,7 @@ impl Dispatcher {
 
     /// Sends a call to the processors of a mask; those that the machine has not are left out.
     pub fn send_ipi(&mut self, targets: u64, key: VirtualAddress) {
+        self.unsettle();
         for (number, state) in self.processors.iter_mut().enumerate() {
             if targets >> number & 1 == 1 {
                 state.calls.push_back(key);
@@ -262,6 +259,7 @@ impl Dispatcher {
         // Highest level first, first come first among equals.
         let place = pending.iter().position(|&(_, other)| other < irql).unwrap_or(pending.len());
         pending.insert(place, (key, irql));
+        self.unsettle();
         true
     }
 
@@ -275,6 +273,7 @@ impl Dispatcher {
     }
 
     fn take_queued(&mut self) -> Option<Work> {
+        self.unsettle();
         let steps = self.steps;
         let occasion = self.deferred_occasion(self.running);
         let state = &mut self.processors[self.running];
@@ -326,6 +325,7 @@ impl Dispatcher {
     /// Begins work that was taken: the processor has its level, and what was interrupted keeps its own. `routine` is
     /// the driver's routine, for what is told of it.
     pub fn begin_work(&mut self, work: Work, routine: VirtualAddress) {
+        self.unsettle();
         let began = self.clock.now().0;
         let state = &mut self.processors[self.running];
         let levels = state.processor.exchange_levels(Levels::at(work.irql()));
@@ -340,6 +340,7 @@ impl Dispatcher {
     /// # Panics
     /// When no work has begun.
     pub fn end_work(&mut self) -> Vec<Crime> {
+        self.unsettle();
         let now = self.clock.now().0;
         let state = &mut self.processors[self.running];
         let Frame { work, routine, levels, counts, began } = state.frames.pop().expect("work has begun");
