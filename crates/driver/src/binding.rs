@@ -35,6 +35,11 @@ impl Binding {
         matches!(self, Binding::Bound(export) if export.is_too_high(irql))
     }
 
+    /// Whether it is the machine's handler for exceptions in C.
+    pub(crate) fn is_c_handler(&self) -> bool {
+        matches!(self, Binding::Bound(export) if export.is_c_handler())
+    }
+
     /// Carries out a call.
     pub(crate) fn serve(&self, session: &Session, call: &Call<'_>) -> Answer {
         match self {

@@ -1,10 +1,13 @@
 //! Exceptions on the machine's fibers: what the engine needs of them, and what becomes of its decisions.
 
+use crate::binding::Binding;
 use crate::call::Call;
 use crate::exceptions::{Engine, FullContext, Segment, Surroundings};
+use crate::memory;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
-use ntpool_host::fiber::{self, GuardedMemory, Verdict};
+use ntpool_host::fiber::{self, THUNK_SIZE, Verdict};
+use ntpool_host::guarded::GuardedMemory;
 use ntpool_image::{Context, UnwindTable};
 use ntpool_machine::{Access, DriverMemory, Exit, Fault, FullRegisters, Registers, Trap};
 use ntpool_types::{Bytes, Irql, VirtualAddress};
@@ -26,6 +29,17 @@ fn registers_of(context: &FullContext) -> FullRegisters {
         vectors: xmm,
         mxcsr: context.mx_csr,
     }
+}
+
+/// The word through which a routine at this address jumps that is nothing but a jump, as compilers make them for imports.
+fn word_of_jump(routine: VirtualAddress, code: [u8; 8]) -> Option<VirtualAddress> {
+    let (length, distance) = match code {
+        [0xFF, 0x25, a, b, c, d, ..] => (6, [a, b, c, d]),
+        [0x48, 0xFF, 0x25, a, b, c, d, _] => (7, [a, b, c, d]),
+        _ => return None,
+    };
+    let after = routine.0.wrapping_add(length);
+    Some(VirtualAddress(after.wrapping_add_signed(i64::from(i32::from_le_bytes(distance)))))
 }
 
 impl DriverMemory for Session {
@@ -57,20 +71,30 @@ impl Surroundings for Session {
     }
 
     fn reserve(&self, size: u64) -> Result<VirtualAddress, Stop> {
-        let at = fiber::reserve(Bytes(size));
-        match fiber::segment(0).filter(|segment| segment.stack.contains(at)) {
-            Some(_) => Ok(at),
-            None => Err(Stop::Fault(Fault { address: at, access: Access::Write, non_canonical: false })),
-        }
+        fiber::reserve(Bytes(size))
+            .map_err(|address| Stop::Fault(Fault { address, access: Access::Write, non_canonical: false }))
     }
 
     fn segment(&self, depth: usize) -> Option<Segment> {
-        let segment = fiber::segment(depth)?;
-        Some(Segment { top: segment.top.0, caller: segment.caller.as_ref().map(context_of) })
+        let fiber::Segment { top, stack } = fiber::segment(depth)?;
+        Some(Segment { top: top.0, stack: stack.base.0..stack.end().0 })
+    }
+
+    fn caller(&self, depth: usize) -> Option<FullContext> {
+        fiber::caller(depth).as_ref().map(context_of)
     }
 
     fn segment_count(&self) -> usize {
-        (0..).take_while(|&depth| fiber::segment(depth).is_some()).count()
+        fiber::segment_count()
+    }
+
+    fn is_c_handler(&self, routine: VirtualAddress) -> bool {
+        let Ok(code) = memory::read(routine) else { return false };
+        let Some(slot) = word_of_jump(routine, code) else { return false };
+        let Ok(target) = memory::read::<u64>(slot) else { return false };
+        let place = target.wrapping_sub(self.thunks.0) / THUNK_SIZE as u64;
+        let binding = usize::try_from(place).ok().and_then(|place| self.bindings.get(place));
+        binding.is_some_and(Binding::is_c_handler) && target == self.routine_address(place as usize).0
     }
 }
 
@@ -162,6 +186,29 @@ impl Session {
             Exit::Returned(value) => Ok(value),
             Exit::Stopped => Err(self.take_stop()),
             exit => Err(Stop::CallBack(Box::new(exit))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_routine_that_only_jumps_names_its_word_relative_to_its_end() {
+        let routine = VirtualAddress(0x1000);
+        let jump = [0xFF, 0x25, 0x10, 0, 0, 0, 0x90, 0x90];
+        assert_eq!(word_of_jump(routine, jump), Some(VirtualAddress(0x1016)));
+        let with_prefix = [0x48, 0xFF, 0x25, 0xF9, 0xFF, 0xFF, 0xFF, 0xCC];
+        assert_eq!(word_of_jump(routine, with_prefix), Some(routine));
+    }
+
+    #[test]
+    fn a_routine_that_does_anything_else_is_none() {
+        let call = [0xFF, 0x15, 0x10, 0, 0, 0, 0x90, 0x90];
+        let near_jump = [0xE9, 0x10, 0, 0, 0, 0x90, 0x90, 0x90];
+        for code in [call, near_jump] {
+            assert_eq!(word_of_jump(VirtualAddress(0x1000), code), None, "{code:x?}");
         }
     }
 }

@@ -49,6 +49,7 @@ impl ImportFrame {
     }
 
     /// The registers as the caller will see them after the return.
+    #[inline]
     pub(crate) fn registers(&self) -> Registers {
         let mut registers =
             Registers { instruction: self.return_address, general: self.general, flags: USUAL_FLAGS };
@@ -57,6 +58,7 @@ impl ImportFrame {
     }
 
     /// The same with the vector registers that a call preserves; the others are zero.
+    #[inline]
     pub(crate) fn full(&self) -> FullRegisters {
         let mut full = FullRegisters { registers: self.registers(), vectors: [0; 16], mxcsr: self.mxcsr };
         full.vectors[6..].copy_from_slice(&self.preserved_vectors);
@@ -91,6 +93,7 @@ pub(crate) struct FullFrame {
 const _: () = assert!(size_of::<FullFrame>().is_multiple_of(16));
 
 impl FullFrame {
+    #[inline(always)]
     pub(crate) fn new(full: &FullRegisters) -> FullFrame {
         FullFrame {
             general: full.registers.general,
@@ -111,10 +114,12 @@ impl FullFrame {
         FullFrame { extended: at, features, ..self }
     }
 
+    #[inline]
     pub(crate) fn full(&self) -> FullRegisters {
         FullRegisters { registers: self.registers(), vectors: self.vectors, mxcsr: self.mxcsr }
     }
 
+    #[inline]
     pub(crate) fn registers(&self) -> Registers {
         Registers { instruction: self.instruction, general: self.general, flags: self.flags }
     }

@@ -575,12 +575,12 @@ fn two_fibers_take_turns_in_their_imports_each_with_its_own_registers() {
 fn the_frames_between_two_passages_through_the_machine_are_a_segment() {
     struct Nested<'a> {
         fiber: &'a KernelFiber,
-        segments: RefCell<Vec<fiber::Segment>>,
+        segments: RefCell<Vec<(fiber::Segment, Option<FullRegisters>)>>,
     }
     impl Kernel for Nested<'_> {
         fn import(&self, index: u32, _: &Registers) -> Verdict {
             if index == 0 {
-                let record = fiber::reserve(Bytes(0x98));
+                let record = fiber::reserve(Bytes(0x98)).expect("the stack has room");
                 guarded::write(record, &[0xEE; 0x98]).unwrap();
                 // The second routine calls the second import.
                 self.fiber.served_by(self).call(VirtualAddress(CODE.base.0 + 0x100), &[]);
@@ -588,7 +588,8 @@ fn the_frames_between_two_passages_through_the_machine_are_a_segment() {
                 guarded::read(record, &mut kept).unwrap();
                 assert_eq!(kept, [0xEE; 0x98], "what is reserved is not written over");
             } else {
-                self.segments.borrow_mut().extend((0..).map_while(fiber::segment));
+                let told = |depth| Some((fiber::segment(depth)?, fiber::caller(depth)));
+                self.segments.borrow_mut().extend((0..).map_while(told));
             }
             Verdict::Return(0)
         }
@@ -607,10 +608,10 @@ fn the_frames_between_two_passages_through_the_machine_are_a_segment() {
     let kernel = Nested { fiber: &world.fiber, segments: RefCell::default() };
     assert_eq!(world.call(&kernel, []), Exit::Returned(0));
     let segments = kernel.segments.borrow();
-    assert_eq!(segments.len(), 2);
-    assert_eq!(segments[1].top, world.fiber.stack().end());
-    assert_eq!(segments[1].caller, None, "nobody called the machine before");
-    let caller = segments[0].caller.expect("the first routine called an import");
+    let [(inner, caller), (outer, nobody)] = segments[..] else { panic!("two segments: {segments:?}") };
+    assert_eq!(outer.top, world.fiber.stack().end());
+    assert_eq!(nobody, None, "nobody called the machine before");
+    let caller = caller.expect("the first routine called an import");
     assert_eq!(caller.registers.instruction, CODE.base.0 + 16, "behind its call");
-    assert!(segments[0].top.0 < caller.registers.stack_pointer() - 0x98);
+    assert!(inner.top.0 < caller.registers.stack_pointer() - 0x98);
 }

@@ -7,6 +7,8 @@
 //! counter traps. Runs that are compared alternate, and medians are printed with the best and the worst beside them, so
 //! that a machine that does other things too is seen and does little harm.
 //!
+//! A word after `--` measures the steps only whose name has it: `cargo bench -p ntpool --bench host -- __except`.
+//!
 //! Without `--bench`, as under `cargo test --benches`, every part runs once and briefly.
 #![forbid(unsafe_code)]
 
@@ -48,19 +50,24 @@ impl Effort {
 fn main() -> Result<(), Box<dyn Error>> {
     let full = std::env::args().any(|argument| argument == "--bench");
     let effort = if full { Effort::FULL } else { Effort::BRIEF };
+    let word = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let asked_for = |step: &&Step| word.as_ref().is_none_or(|word| step.name.contains(word));
+    let steps: Vec<&Step> = STEPS.iter().filter(asked_for).collect();
     let image = build_load()?;
-    measure_start(effort)?;
-    measure_fibers(effort)?;
-    let mut series = vec![Vec::new(); STEPS.len()];
+    if word.is_none() {
+        measure_start(effort)?;
+        measure_fibers(effort)?;
+    }
+    let mut series = vec![Vec::new(); steps.len()];
     for round in 1..=effort.rounds {
-        for (place, step) in STEPS.iter().enumerate() {
-            eprint!("\rsteps: round {round} of {}, {} of {}  ", effort.rounds, place + 1, STEPS.len());
+        for (place, step) in steps.iter().enumerate() {
+            eprint!("\rsteps: round {round} of {}, {} of {}  ", effort.rounds, place + 1, steps.len());
             series[place].push(step.time(&image, effort)?);
         }
     }
     eprintln!();
     println!("one step of a driver: (run of many - run of none) / count, {} rounds, ns", effort.rounds);
-    for (step, times) in STEPS.iter().zip(series) {
+    for (step, times) in steps.iter().zip(series) {
         print_times(step.name, times);
     }
     Ok(())

@@ -43,40 +43,67 @@ struct Scopes<'a> {
     first: u32,
 }
 
+/// What the handler came to.
+pub(super) enum Handled {
+    /// Its answer.
+    Answer(u32),
+    /// A filter wants the exception handled: the unwind to make.
+    Execute(Target),
+}
+
+/// What has to be done before driver code is called, each time.
+type Preparation<'a> = &'a mut dyn FnMut() -> Result<(), Stop>;
+
 impl Engine<'_> {
-    /// Carries out the C-specific handler; `caller` are the registers with which it was called.
+    /// Carries out the C-specific handler, called by driver code; `caller` are the registers with which it was called.
     ///
     /// # Errors
     /// The unwind that a filter asked for, and whatever keeps a filter or termination handler from returning.
     pub(crate) fn c_specific_handler(&self, call: HandlerCall, caller: &FullContext) -> Answer {
-        let dispatcher: DispatcherContext = self.read(call.dispatcher)?;
-        let table = VirtualAddress(dispatcher.handler_data);
+        let told: DispatcherContext = self.read(call.dispatcher)?;
+        let flags = self.read_field(call.record, ExceptionRecord::FLAGS)?;
+        match self.handle(call, &told, flags, &mut || Ok(()))? {
+            Handled::Answer(answer) => Ok(u64::from(answer)),
+            Handled::Execute(target) => Err(self.unwind(&target, caller, 0)),
+        }
+    }
+
+    /// Carries out the C-specific handler for a frame, with what the dispatcher's context says and the record's flags.
+    ///
+    /// # Errors
+    /// Whatever keeps a filter or termination handler from returning.
+    pub(super) fn handle(
+        &self,
+        call: HandlerCall,
+        told: &DispatcherContext,
+        flags: u32,
+        prepare: Preparation<'_>,
+    ) -> Result<Handled, Stop> {
+        let table = VirtualAddress(told.handler_data);
         let scopes = Scopes {
             engine: self,
-            image_base: dispatcher.image_base,
+            image_base: told.image_base,
             table,
             count: self.read_field(table, ScopeTable::COUNT)?,
-            control: dispatcher.control_pc.wrapping_sub(dispatcher.image_base),
-            first: dispatcher.scope_index,
+            control: told.control_pc.wrapping_sub(told.image_base),
+            first: told.scope_index,
         };
-        let flags = self.read_field(call.record, ExceptionRecord::FLAGS)?;
-        let answer = if flags & EXCEPTION_UNWIND == 0 {
-            self.ask_filters(call, &scopes, &dispatcher, caller)?
+        if flags & EXCEPTION_UNWIND == 0 {
+            self.ask_filters(call, &scopes, told, prepare)
         } else {
-            let target = dispatcher.target_ip.wrapping_sub(dispatcher.image_base);
+            let target = told.target_ip.wrapping_sub(told.image_base);
             let target = (flags & EXCEPTION_TARGET_UNWIND != 0).then_some(target);
-            self.terminate(call, &scopes, target)?
-        };
-        Ok(u64::from(answer))
+            self.terminate(call, &scopes, target, prepare)
+        }
     }
 
     fn ask_filters(
         &self,
         call: HandlerCall,
         scopes: &Scopes<'_>,
-        dispatcher: &DispatcherContext,
-        caller: &FullContext,
-    ) -> Result<u32, Stop> {
+        told: &DispatcherContext,
+        prepare: Preparation<'_>,
+    ) -> Result<Handled, Stop> {
         let mut pointers = None;
         for scope in scopes.around_control() {
             let (_, scope) = scope?;
@@ -86,6 +113,7 @@ impl Engine<'_> {
             let verdict = if scope.handler == EXCEPTION_EXECUTE_HANDLER as u32 {
                 EXCEPTION_EXECUTE_HANDLER
             } else {
+                prepare()?;
                 let at = match pointers {
                     Some(at) => at,
                     None => *pointers.insert(
@@ -96,28 +124,33 @@ impl Engine<'_> {
                 (self.surroundings.call(filter, &[at.0, call.frame])? as u32).cast_signed()
             };
             match verdict {
-                ..0 => return Ok(CONTINUE_EXECUTION),
+                ..0 => return Ok(Handled::Answer(CONTINUE_EXECUTION)),
                 0 => {}
                 1.. => {
                     let code = self.read_field(call.record, ExceptionRecord::CODE)?;
-                    let history = VirtualAddress(dispatcher.history_table);
-                    let target = Target {
+                    let history = VirtualAddress(told.history_table);
+                    return Ok(Handled::Execute(Target {
                         frame: Some(call.frame),
                         instruction: scopes.address(scope.jump_target).0,
                         value: u64::from(code),
                         record: Some(call.record),
                         history: (history != VirtualAddress::NULL).then_some(history),
-                    };
-                    return Err(self.unwind(&target, caller, 0));
+                    }));
                 }
             }
         }
-        Ok(CONTINUE_SEARCH)
+        Ok(Handled::Answer(CONTINUE_SEARCH))
     }
 
     /// Runs the termination handlers of the scopes that are left. In the frame where the unwind ends those are the ones
     /// before the scope whose handler is the target; where it is nobody's handler, the ones that it does not lie in.
-    fn terminate(&self, call: HandlerCall, scopes: &Scopes<'_>, target: Option<u64>) -> Result<u32, Stop> {
+    fn terminate(
+        &self,
+        call: HandlerCall,
+        scopes: &Scopes<'_>,
+        target: Option<u64>,
+        prepare: Preparation<'_>,
+    ) -> Result<Handled, Stop> {
         let mut handling = None;
         for scope in scopes.around_control() {
             let (index, scope) = scope?;
@@ -139,11 +172,12 @@ impl Engine<'_> {
                 break;
             }
             if scope.jump_target == 0 {
+                prepare()?;
                 self.write_field(call.dispatcher, DispatcherContext::SCOPE_INDEX, index + 1)?;
                 self.surroundings.call(scopes.address(scope.handler), &[ABNORMAL, call.frame])?;
             }
         }
-        Ok(CONTINUE_SEARCH)
+        Ok(Handled::Answer(CONTINUE_SEARCH))
     }
 }
 

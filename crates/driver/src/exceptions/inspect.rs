@@ -188,7 +188,7 @@ impl Engine<'_> {
                         hash = hash.wrapping_add(frame.control_pc as u32);
                         count += 1;
                     }
-                    walk.advance(&frame);
+                    walk.advance();
                 }
                 Next::Left(_) => {}
                 Next::End | Next::Invalid => break,

@@ -29,6 +29,9 @@
 //! on where the first exception had happened. If it was an unwind, the two *collide*: the walk takes the frame over that
 //! the unwind was at, with the scopes that it has still to leave, so that no termination handler runs twice.
 //!
+//! Most handlers are a jump to the machine's handler for C. It is asked without going through driver code: then nothing is
+//! shown to anybody until a filter or a termination handler of the driver's is called.
+//!
 //! # Invariants
 //! - A walk only goes up: a stack pointer that does not rise, or is not on its segment's stack, ends it.
 //! - Nothing is dispatched at DISPATCH_LEVEL or above (MACH-013).
@@ -39,6 +42,7 @@
 //! Microsoft, "x64 exception handling" and the reference pages of the routines; the public headers `winnt.h` and
 //! `excpt.h`; LLVM, "Exception Handling in LLVM", on the tables of the C-specific handler.
 
+mod ask;
 mod c_handler;
 mod full_context;
 mod in_progress;
@@ -65,14 +69,12 @@ pub(crate) use {
 };
 
 use crate::stop::Stop;
-use in_progress::Call;
-use ntpool_abi::zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
-use ntpool_abi::{DispatcherContext, ExceptionRecord, Field, ProcessorContext, UnwindHistoryTable};
+use ntpool_abi::zerocopy::{FromBytes, Immutable, IntoBytes};
+use ntpool_abi::{Field, ProcessorContext};
 use ntpool_image::{StackMemory, UnwindTable};
 use ntpool_machine::{DriverMemory, Fault};
 use ntpool_types::{Irql, VirtualAddress};
 use std::ops::Range;
-use walk::Frame;
 
 /// What exceptions need of the fiber that they happen on. Memory is read and written with every access guarded.
 pub(crate) trait Surroundings: DriverMemory {
@@ -101,18 +103,24 @@ pub(crate) trait Surroundings: DriverMemory {
     /// The machine's calls into driver code on this fiber, the innermost being 0.
     fn segment(&self, depth: usize) -> Option<Segment>;
 
+    /// The registers with which driver code had entered the machine that made this call, as they are after a return from
+    /// there; `None` for the fiber's outermost segment.
+    fn caller(&self, depth: usize) -> Option<FullContext>;
+
     /// How many segments there are.
     fn segment_count(&self) -> usize;
+
+    /// Whether a handler is nothing but a jump to the machine's own one for C.
+    fn is_c_handler(&self, routine: VirtualAddress) -> bool;
 }
 
 /// A run of driver frames: what lies below a call of the machine's into driver code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     /// The stack pointer just above the home space of the routine that was called.
     pub(crate) top: u64,
-    /// The registers with which driver code had entered the machine, as they are after a return from there; `None` for
-    /// the fiber's outermost segment.
-    pub(crate) caller: Option<FullContext>,
+    /// The kernel stack that it lies on.
+    pub(crate) stack: Range<u64>,
 }
 
 /// The bytes that a caller leaves above the return address for a routine to keep its arguments in.
@@ -122,6 +130,11 @@ impl Segment {
     /// The stack pointer once the routine has returned: frames of the segment lie below.
     fn end(&self) -> u64 {
         self.top.wrapping_sub(HOME_SPACE)
+    }
+
+    /// Whether an address can be the base of a frame on its stack.
+    fn has_room_for(&self, address: u64) -> bool {
+        address.is_multiple_of(8) && self.stack.contains(&address)
     }
 }
 
@@ -189,72 +202,6 @@ impl<'a> Engine<'a> {
 
     fn read_context(&self, at: VirtualAddress) -> Result<FullContext, Fault> {
         Ok(FullContext::from_record(&self.read::<ProcessorContext>(at)?))
-    }
-
-    /// Calls a frame's handler; gives its answer.
-    fn ask(&self, question: Question<'_>) -> Result<u32, Stop> {
-        let Question { desk, frame, routine, data, .. } = question;
-        let dispatcher = DispatcherContext {
-            control_pc: frame.control_pc,
-            image_base: frame.image_base.0,
-            function_entry: frame.entry.0,
-            establisher_frame: frame.establisher,
-            target_ip: question.target_ip,
-            context_record: desk.context.0,
-            language_handler: routine.0,
-            handler_data: data.0,
-            history_table: desk.history.0,
-            scope_index: question.scope_index,
-            fill: 0,
-        };
-        self.write(desk.context, question.shown.to_record())?;
-        self.write(desk.dispatcher, dispatcher)?;
-        self.write_field(question.record, ExceptionRecord::FLAGS, question.flags)?;
-        let _call = self.in_progress.enter(question.call);
-        let arguments = [question.record.0, frame.establisher, question.context.0, desk.dispatcher.0];
-        // An answer is 32 bits wide.
-        self.surroundings.call(routine, &arguments).map(|answer| answer as u32)
-    }
-}
-
-/// What a handler is asked.
-struct Question<'a> {
-    desk: &'a Desk,
-    frame: &'a Frame,
-    /// The handler.
-    routine: VirtualAddress,
-    /// The data that the compiler left for it.
-    data: VirtualAddress,
-    /// The exception's record.
-    record: VirtualAddress,
-    /// What the record's flags become.
-    flags: u32,
-    /// The registers that the handler is given.
-    context: VirtualAddress,
-    /// The registers that the dispatcher's context points to.
-    shown: &'a FullContext,
-    target_ip: u64,
-    scope_index: u32,
-    /// What the call is made for.
-    call: Call,
-}
-
-/// Room on the driver's stack for what handlers are shown besides the record.
-struct Desk {
-    dispatcher: VirtualAddress,
-    context: VirtualAddress,
-    history: VirtualAddress,
-}
-
-impl Desk {
-    fn reserve(engine: &Engine<'_>, history: Option<VirtualAddress>) -> Result<Desk, Stop> {
-        let history = match history {
-            Some(history) => history,
-            None => engine.place(UnwindHistoryTable::new_zeroed())?,
-        };
-        let context = engine.surroundings.reserve(ProcessorContext::SIZE)?;
-        let dispatcher = engine.surroundings.reserve(DispatcherContext::SIZE)?;
-        Ok(Desk { dispatcher, context, history })
     }
 }
 

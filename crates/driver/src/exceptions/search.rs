@@ -1,8 +1,9 @@
 //! The first pass: asking each frame's handler whether it wants the exception.
 
-use super::in_progress::{Call, Purpose};
+use super::ask::{Desk, Exhibit, Pass, Question};
+use super::c_handler::Handled;
 use super::walk::{Frame, Next, Walk};
-use super::{Desk, Engine, FullContext, Question, Reason, Unhandled, Unwinding};
+use super::{Engine, FullContext, Reason, Target, Unhandled, Unwinding};
 use crate::stop::Stop;
 use ntpool_abi::zerocopy::FromZeros;
 use ntpool_abi::{
@@ -33,7 +34,7 @@ struct Search<'a> {
     engine: Engine<'a>,
     desk: Desk,
     record: VirtualAddress,
-    context: VirtualAddress,
+    exception: &'a Exhibit<'a>,
     /// What the record's flags are in the next frame.
     flags: u32,
     /// The outermost frame that an earlier search was at, while this one has not reached it.
@@ -59,7 +60,7 @@ impl Engine<'_> {
         depth: usize,
     ) -> Dispatched {
         match self.place(*record) {
-            Ok(at) => self.dispatch_record(at, context, depth),
+            Ok(at) => self.dispatch_told(record, at, context, depth),
             Err(stop) => Dispatched::Stop(stop),
         }
     }
@@ -71,7 +72,20 @@ impl Engine<'_> {
         context: &FullContext,
         depth: usize,
     ) -> Dispatched {
-        self.search(record, context, depth).unwrap_or_else(Dispatched::Stop)
+        match self.read(record) {
+            Ok(told) => self.dispatch_told(&told, record, context, depth),
+            Err(fault) => Dispatched::Stop(Stop::Fault(fault)),
+        }
+    }
+
+    fn dispatch_told(
+        &self,
+        told: &ExceptionRecord,
+        record: VirtualAddress,
+        context: &FullContext,
+        depth: usize,
+    ) -> Dispatched {
+        self.search(told, record, context, depth).unwrap_or_else(Dispatched::Stop)
     }
 
     /// Why the routine of the machine that dispatched does not return: registers to go on with are those of the
@@ -104,17 +118,20 @@ impl Engine<'_> {
         self.dispatch(&record, context, depth)
     }
 
+    /// Searches a handler for the exception of this record, which says what is told.
     fn search(
         &self,
+        told: &ExceptionRecord,
         record: VirtualAddress,
         context: &FullContext,
         depth: usize,
     ) -> Result<Dispatched, Stop> {
-        let context_at = self.place(context.to_record())?;
-        let told: ExceptionRecord = self.read(record)?;
+        let exception = Exhibit::reserve(self, context)?;
         let unhandled = |reason| -> Result<Dispatched, Stop> {
             // A handler may have changed what it was shown.
-            let told = self.read(record).unwrap_or(told);
+            let told = self.read(record).unwrap_or(*told);
+            exception.show(self)?;
+            let context_at = exception.at;
             let unhandled =
                 Unhandled { record: told, record_at: record, context_at, context: *context, reason };
             Ok(Dispatched::Unhandled(Box::new(unhandled)))
@@ -126,7 +143,7 @@ impl Engine<'_> {
             engine: *self,
             desk: Desk::reserve(self, None)?,
             record,
-            context: context_at,
+            exception: &exception,
             flags: told.flags & EXCEPTION_NONCONTINUABLE,
             nested: None,
         };
@@ -139,7 +156,7 @@ impl Engine<'_> {
                         None => Answered::Next,
                     };
                     match answered {
-                        Answered::Next => walk.advance(&frame),
+                        Answered::Next => walk.advance(),
                         Answered::Collided => walk.take_over(search.desk.dispatcher)?,
                         Answered::Done(dispatched) => return Ok(dispatched),
                     }
@@ -167,22 +184,24 @@ impl Search<'_> {
     ) -> Result<Answered, Stop> {
         let engine = self.engine;
         let (routine, data) = frame.handler_at(handler);
-        let answer = engine.ask(Question {
+        let handled = engine.ask(&Question {
             desk: &self.desk,
             frame,
             routine,
             data,
             record: self.record,
             flags: self.flags,
-            context: self.context,
-            shown: &frame.caller,
+            pass: Pass::Search { exception: self.exception, caller: walk.caller() },
             target_ip: 0,
             scope_index: walk.taken_over.map_or(0, |taken| taken.scope_index),
-            call: Call {
-                level: engine.surroundings.segment_count(),
-                purpose: Purpose::Search { establisher: frame.establisher },
-            },
         })?;
+        let answer = match handled {
+            Handled::Answer(answer) => answer,
+            Handled::Execute(target) => {
+                let target = Target { history: self.desk.shown_history(), ..target };
+                return Ok(Answered::Done(Dispatched::Stop(engine.unwind(&target, context, depth))));
+            }
+        };
         let told = engine.read_field(self.record, ExceptionRecord::FLAGS)?;
         self.flags |= told & EXCEPTION_NONCONTINUABLE;
         if self.nested == Some(frame.establisher) {
@@ -195,7 +214,7 @@ impl Search<'_> {
                 Answered::Done(within(NONCONTINUABLE_EXCEPTION))
             }
             CONTINUE_EXECUTION => {
-                Answered::Done(Dispatched::Resume(Box::new(engine.read_context(self.context)?)))
+                Answered::Done(Dispatched::Resume(Box::new(engine.read_context(self.exception.at)?)))
             }
             CONTINUE_SEARCH => Answered::Next,
             NESTED_EXCEPTION => {

@@ -1,9 +1,10 @@
 //! The second pass: telling each frame's handler that its frame goes away.
 
-use super::in_progress::{Call, Purpose};
+use super::ask::{Desk, Pass, Question};
+use super::c_handler::Handled;
 use super::search::INVALID_DISPOSITION;
 use super::walk::{Next, Walk};
-use super::{Desk, Engine, FullContext, Question, Reason, Unhandled};
+use super::{Engine, FullContext, Reason, Unhandled};
 use crate::stop::Stop;
 use ntpool_abi::zerocopy::FromZeros;
 use ntpool_abi::{
@@ -82,29 +83,20 @@ impl Engine<'_> {
                 let (routine, data) = frame.handler_at(handler);
                 let last = if is_target { EXCEPTION_TARGET_UNWIND } else { 0 };
                 let collided = walk.taken_over.map_or(0, |_| EXCEPTION_COLLIDED_UNWIND);
-                let answer = self.ask(Question {
+                let answer = self.ask(&Question {
                     desk: &desk,
                     frame: &frame,
                     routine,
                     data,
                     record,
                     flags: flags | last | collided,
-                    context: desk.context,
-                    shown: &walk.context,
+                    pass: Pass::Unwind { context: &walk.context, level: self.level(walk.depth) },
                     target_ip: target.instruction,
                     scope_index: walk.taken_over.map_or(0, |taken| taken.scope_index),
-                    call: Call {
-                        level: self.surroundings.segment_count(),
-                        purpose: Purpose::Unwind {
-                            context: Box::new(walk.context),
-                            level: self.level(walk.depth),
-                            dispatcher: desk.dispatcher,
-                        },
-                    },
                 })?;
                 match answer {
-                    CONTINUE_SEARCH => {}
-                    COLLIDED_UNWIND => {
+                    Handled::Answer(CONTINUE_SEARCH) => {}
+                    Handled::Answer(COLLIDED_UNWIND) => {
                         walk.take_over(desk.dispatcher)?;
                         continue;
                     }
@@ -115,18 +107,17 @@ impl Engine<'_> {
                 }
             }
             if is_target {
-                let mut context = walk.context;
-                context.registers.rip = target.instruction;
-                return Ok(Unwinding { context, level: self.level(walk.depth) });
+                walk.context.registers.rip = target.instruction;
+                return Ok(Unwinding { level: self.level(walk.depth), context: walk.context });
             }
-            walk.advance(&frame);
+            walk.advance();
         }
     }
 
     /// Whether a frame lies above the target on the same stack: then the target is no frame, or one that is gone.
     fn is_passed(&self, target: u64, establisher: u64) -> bool {
-        let stack = self.surroundings.stack_at(VirtualAddress(establisher));
-        target < establisher && stack.is_some_and(|stack| stack.contains(&target))
+        let stack = || self.surroundings.stack_at(VirtualAddress(establisher));
+        target < establisher && stack().is_some_and(|stack| stack.contains(&target))
     }
 
     /// The end of an unwind that did not find its target.

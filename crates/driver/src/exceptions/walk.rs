@@ -1,7 +1,7 @@
 //! The walk over a fiber's driver frames, the innermost first, from segment to segment.
 
 use super::in_progress::Purpose;
-use super::{Engine, FullContext, Segment, Stack};
+use super::{Engine, FullContext, Stack};
 use crate::stop::Stop;
 use ntpool_abi::{DispatcherContext, ProcessorContext};
 use ntpool_image::Handler;
@@ -12,6 +12,8 @@ pub(super) struct Walk<'a> {
     engine: Engine<'a>,
     /// The registers in the frame that comes next.
     pub(super) context: FullContext,
+    /// Those in the frame after it, once [`next`](Walk::next) has met it.
+    caller: FullContext,
     /// The depth of that frame's segment.
     pub(super) depth: usize,
     /// How the next frame was taken over, if an unwind was at work on it.
@@ -26,7 +28,7 @@ pub(super) struct TakenOver {
 }
 
 /// A driver function's frame.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
     /// Where control left the function.
     pub(super) control_pc: u64,
@@ -36,8 +38,6 @@ pub(super) struct Frame {
     /// The frame's base.
     pub(super) establisher: u64,
     pub(super) handler: Option<Handler>,
-    /// The registers in the frame above.
-    pub(super) caller: FullContext,
 }
 
 impl Frame {
@@ -56,7 +56,7 @@ impl Frame {
 /// What a walk meets.
 pub(super) enum Next {
     /// A frame; [`Walk::advance`] goes past it.
-    Frame(Box<Frame>),
+    Frame(Frame),
     /// The walk has left a segment, which a search had called for the frame of this base if there is one.
     Left(Option<u64>),
     /// There are no more frames.
@@ -68,7 +68,7 @@ pub(super) enum Next {
 impl<'a> Walk<'a> {
     /// A walk that begins in the frame with these registers, in the segment of this depth.
     pub(super) fn new(engine: Engine<'a>, context: FullContext, depth: usize) -> Walk<'a> {
-        Walk { engine, context, depth, taken_over: None }
+        Walk { engine, caller: context, context, depth, taken_over: None }
     }
 
     /// What comes next.
@@ -76,21 +76,26 @@ impl<'a> Walk<'a> {
         let surroundings = self.engine.surroundings;
         let Some(segment) = surroundings.segment(self.depth) else { return Ok(Next::End) };
         let stack_pointer = self.context.stack_pointer();
-        if !self.engine.is_on_stack_of(&segment, stack_pointer) {
+        if !segment.has_room_for(stack_pointer) {
             return Ok(Next::Invalid);
         }
         if stack_pointer >= segment.end() {
-            return self.leave(&segment);
+            return self.leave();
         }
         let Some(frame) = self.frame() else { return Ok(Next::Invalid) };
-        let in_order = frame.caller.stack_pointer() > stack_pointer
-            && (frame.handler.is_none() || self.engine.is_on_stack_of(&segment, frame.establisher));
-        Ok(if in_order { Next::Frame(Box::new(frame)) } else { Next::Invalid })
+        let in_order = self.caller.stack_pointer() > stack_pointer
+            && (frame.handler.is_none() || segment.has_room_for(frame.establisher));
+        Ok(if in_order { Next::Frame(frame) } else { Next::Invalid })
     }
 
-    /// Goes past a frame.
-    pub(super) fn advance(&mut self, frame: &Frame) {
-        self.context = frame.caller;
+    /// The registers in the frame above the one that the walk has met.
+    pub(super) fn caller(&self) -> &FullContext {
+        &self.caller
+    }
+
+    /// Goes past the frame that it has met.
+    pub(super) fn advance(&mut self) {
+        self.context = self.caller;
         self.taken_over = None;
     }
 
@@ -104,41 +109,39 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The frame that control is in. Where no code is, as after a call through a wild pointer, there is nothing but the
-    /// return address, as in a leaf function.
-    fn frame(&self) -> Option<Frame> {
+    /// The frame that control is in, and the registers in the one above. Where no code is, as after a call through a wild
+    /// pointer, there is nothing but the return address, as in a leaf function.
+    fn frame(&mut self) -> Option<Frame> {
         let engine = &self.engine;
         let control_pc = self.context.instruction();
-        let mut caller = self.context;
+        self.caller = self.context;
+        let caller = &mut self.caller.registers;
         let Some((image_base, table)) = engine.surroundings.image_at(VirtualAddress(control_pc)) else {
-            let establisher = caller.stack_pointer();
-            caller.registers.rip = engine.read(VirtualAddress(establisher)).ok()?;
-            caller.registers.set_rsp(establisher.wrapping_add(8));
+            let establisher = caller.rsp();
+            caller.rip = engine.read(VirtualAddress(establisher)).ok()?;
+            caller.set_rsp(establisher.wrapping_add(8));
             return Some(Frame {
                 control_pc,
                 image_base: VirtualAddress::NULL,
                 entry: VirtualAddress::NULL,
                 establisher,
                 handler: None,
-                caller,
             });
         };
-        let step = table.step(image_base, &mut caller.registers, &Stack(engine)).ok()?;
-        let rva = control_pc.wrapping_sub(image_base.0) as u32;
-        let entry = table.entry_rva(rva).map(|entry| VirtualAddress(image_base.0 + u64::from(entry)));
+        let step = table.step_in_place(image_base, caller, &Stack(engine)).ok()?;
+        let entry = step.entry.map(|entry| VirtualAddress(image_base.0 + u64::from(entry)));
         Some(Frame {
             control_pc,
             image_base,
             entry: entry.unwrap_or(VirtualAddress::NULL),
             establisher: step.establisher_frame,
             handler: step.handler,
-            caller,
         })
     }
 
     /// Leaves a segment: for the frame that an unwind was at when it called the segment, else for where driver code had
     /// entered the machine.
-    fn leave(&mut self, segment: &Segment) -> Result<Next, Stop> {
+    fn leave(&mut self) -> Result<Next, Stop> {
         let engine = &self.engine;
         let asked_for = match engine.in_progress.purpose_of(engine.level(self.depth)) {
             Some(Purpose::Unwind { context, level, dispatcher }) => {
@@ -151,7 +154,7 @@ impl<'a> Walk<'a> {
             Some(Purpose::Search { establisher }) => Some(establisher),
             None => None,
         };
-        let Some(caller) = segment.caller else { return Ok(Next::End) };
+        let Some(caller) = engine.surroundings.caller(self.depth) else { return Ok(Next::End) };
         self.context = caller;
         self.depth += 1;
         self.taken_over = None;
@@ -160,18 +163,12 @@ impl<'a> Walk<'a> {
 }
 
 impl Engine<'_> {
-    /// Whether an address can be the base of a frame on the segment's stack.
-    fn is_on_stack_of(&self, segment: &Segment, address: u64) -> bool {
-        let stack = self.surroundings.stack_at(VirtualAddress(segment.top.wrapping_sub(1)));
-        address.is_multiple_of(8) && stack.is_some_and(|stack| stack.contains(&address))
-    }
-
     /// The depth of the segment that a frame with this stack pointer belongs to.
     pub(super) fn depth_of(&self, stack_pointer: u64) -> Option<usize> {
         (0..self.surroundings.segment_count()).find(|&depth| {
-            self.surroundings.segment(depth).is_some_and(|segment| {
-                stack_pointer <= segment.end() && self.is_on_stack_of(&segment, stack_pointer)
-            })
+            self.surroundings
+                .segment(depth)
+                .is_some_and(|segment| stack_pointer <= segment.end() && segment.has_room_for(stack_pointer))
         })
     }
 }

@@ -84,6 +84,11 @@ impl Export {
     pub(crate) fn is_too_high(&self, irql: Irql) -> bool {
         self.check == IrqlCheck::Ceiling && irql > self.ceiling
     }
+
+    /// Whether it is the handler for exceptions in C.
+    pub(crate) fn is_c_handler(&self) -> bool {
+        self.name == "__C_specific_handler"
+    }
 }
 
 /// An image that exports routines, from some build of Windows on.

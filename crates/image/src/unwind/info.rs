@@ -128,11 +128,16 @@ impl<'image> UnwindInfo<'image> {
     pub(super) fn read(mapping: &'image Mapping, rva: u32) -> Result<UnwindInfo<'image>, UnwindInfoFault> {
         let info = UnwindInfo::decode(mapping, rva)?;
         info.check_codes()?;
+        if let Some(Handler { routine, .. }) = info.handler
+            && !mapping.section_at(u64::from(routine)).is_some_and(|section| section.protection.execute)
+        {
+            return Err(UnwindInfoFault::Handler(routine));
+        }
         Ok(info)
     }
 
-    /// Decodes the information at `rva`, whose codes were checked with the table that leads to it: stacks are walked
-    /// at every allocation, too often to check them again.
+    /// Decodes the information at `rva`, whose codes and handler were checked with the table that leads to it: stacks are
+    /// walked at every allocation, too often to check them again.
     pub(super) fn decode(mapping: &'image Mapping, rva: u32) -> Result<UnwindInfo<'image>, UnwindInfoFault> {
         if !rva.is_multiple_of(4) {
             return Err(UnwindInfoFault::Misaligned);
@@ -153,9 +158,6 @@ impl<'image> UnwindInfo<'image> {
             CHAINED => chained = Some(RuntimeFunction::read(after).ok_or(UnwindInfoFault::Outside)?),
             ON_EXCEPTION | ON_UNWIND | 3 => {
                 let routine = u32_at(after, 0).ok_or(UnwindInfoFault::Outside)?;
-                if !mapping.section_at(u64::from(routine)).is_some_and(|section| section.protection.execute) {
-                    return Err(UnwindInfoFault::Handler(routine));
-                }
                 handler = Some(Handler {
                     routine,
                     data: rva + after_at as u32 + 4,

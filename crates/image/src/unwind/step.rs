@@ -7,8 +7,8 @@
 use super::code::{Operation, Register};
 use super::context::{Context, SavedRegisters, StackMemory};
 use super::epilogue::{self, Adjust, Epilogue, Evidence};
-use super::info::{Handler, UnwindInfo};
-use super::table::{Function, MAXIMUM_CHAIN, UnwindTable};
+use super::info::{Handler, RuntimeFunction, UnwindInfo};
+use super::table::{MAXIMUM_CHAIN, UnwindTable};
 use ntpool_types::VirtualAddress;
 use std::fmt;
 use std::ops::Range;
@@ -31,6 +31,8 @@ pub enum Place {
 pub struct Step {
     /// The entry of the function table that held the instruction, relative to the image; `None` for a leaf function.
     pub function: Option<Range<u32>>,
+    /// Where that entry lies, relative to the image.
+    pub entry: Option<u32>,
     /// Where in it control was.
     pub place: Place,
     /// The base of the frame: the value by which the function's handler finds its local variables.
@@ -83,10 +85,20 @@ impl UnwindTable<'_> {
         context: &mut Context,
         memory: &dyn StackMemory,
     ) -> Result<Step, UnwindError> {
-        let mut frame = Frame { context: *context, memory, saved: None };
-        let step = self.step_frame(image_base, &mut frame)?;
-        *context = frame.context;
+        let mut stepped = *context;
+        let step = self.step_in_place(image_base, &mut stepped, memory)?;
+        *context = stepped;
         Ok(step)
+    }
+
+    /// Does what [`step`](Self::step) does, except that on an error `context` is undone in part: for who has a copy anyway.
+    pub fn step_in_place(
+        &self,
+        image_base: VirtualAddress,
+        context: &mut Context,
+        memory: &dyn StackMemory,
+    ) -> Result<Step, UnwindError> {
+        self.step_frame(image_base, &mut Frame { context, memory, saved: None })
     }
 
     /// Does what [`step`](Self::step) does, and notes in `saved` where each restored register lay.
@@ -99,9 +111,10 @@ impl UnwindTable<'_> {
         memory: &dyn StackMemory,
         saved: &mut SavedRegisters,
     ) -> Result<Step, UnwindError> {
-        let mut frame = Frame { context: *context, memory, saved: Some(saved) };
-        let step = self.step_frame(image_base, &mut frame)?;
-        *context = frame.context;
+        let mut stepped = *context;
+        let step =
+            self.step_frame(image_base, &mut Frame { context: &mut stepped, memory, saved: Some(saved) })?;
+        *context = stepped;
         Ok(step)
     }
 
@@ -118,7 +131,8 @@ impl UnwindTable<'_> {
         limit: usize,
     ) -> Vec<VirtualAddress> {
         // One frame for the whole walk: a context is 400 bytes, and copying it for every step showed in profiles.
-        let mut frame = Frame { context: *context, memory, saved: None };
+        let mut context = *context;
+        let mut frame = Frame { context: &mut context, memory, saved: None };
         let mut addresses = Vec::new();
         while addresses.len() < limit {
             let before = frame.context.rsp();
@@ -141,13 +155,20 @@ impl UnwindTable<'_> {
     fn step_frame(&self, image_base: VirtualAddress, frame: &mut Frame<'_>) -> Result<Step, UnwindError> {
         let rip = frame.context.rip;
         let rva = self.rva_of(image_base, rip).ok_or(UnwindError::OutsideImage { rip })?;
-        if let Some(function) = self.lookup(rva) {
-            return self.step_function(rva, function, frame);
+        if let Some((place, function)) = self.find(rva)
+            && let Ok(info) = UnwindInfo::decode(self.mapping, function.info)
+        {
+            return self.step_function(
+                rva,
+                &Found { entry: self.rva_of_entry(place), function, info },
+                frame,
+            );
         }
         let establisher_frame = frame.context.rsp();
         frame.undo_call()?;
         Ok(Step {
             function: None,
+            entry: None,
             place: Place::Leaf,
             establisher_frame,
             handler: None,
@@ -155,33 +176,29 @@ impl UnwindTable<'_> {
         })
     }
 
-    fn step_function(
-        &self,
-        rva: u32,
-        function: Function<'_>,
-        frame: &mut Frame<'_>,
-    ) -> Result<Step, UnwindError> {
-        let info = function.info;
+    fn step_function(&self, rva: u32, found: &Found<'_>, frame: &mut Frame<'_>) -> Result<Step, UnwindError> {
+        let Found { entry, function, info } = found;
         let offset = rva - function.begin;
         let in_prologue = offset < u32::from(info.prologue_size);
         let undone = if in_prologue { Undone::UpTo(offset) } else { Undone::All };
         let mut step = Step {
             function: Some(function.begin..function.end),
+            entry: Some(*entry),
             place: if in_prologue { Place::Prologue } else { Place::Body },
-            establisher_frame: frame.base(&info, undone),
+            establisher_frame: frame.base(info, undone),
             handler: None,
             machine_frame: false,
         };
-        if let Some(epilogue) = self.find_epilogue(rva, &function) {
+        if let Some(epilogue) = self.find_epilogue(rva, found) {
             step.place = Place::Epilogue;
             frame.finish(&epilogue)?;
             return Ok(step);
         }
-        let (last, machine_frame) = self.undo_chain(info, undone, frame)?;
+        let (handler, machine_frame) = self.undo_chain(info, undone, frame)?;
         step.machine_frame = machine_frame;
         // A part that was moved away has a prologue of its own, but the function it belongs to has passed its.
         if !in_prologue || info.chained.is_some() {
-            step.handler = last.handler;
+            step.handler = handler;
         }
         if !machine_frame {
             frame.undo_call()?;
@@ -189,8 +206,8 @@ impl UnwindTable<'_> {
         Ok(step)
     }
 
-    fn find_epilogue(&self, rva: u32, function: &Function<'_>) -> Option<Epilogue> {
-        let info = function.info;
+    fn find_epilogue(&self, rva: u32, found: &Found<'_>) -> Option<Epilogue> {
+        let Found { function, info, .. } = found;
         let evidence = match info.version {
             2 if info.epilogues(function.end).any(|range| range.contains(&rva)) => Evidence::Described,
             2 => return None,
@@ -199,29 +216,31 @@ impl UnwindTable<'_> {
         epilogue::decode(self, rva, function.end, info.frame, evidence)
     }
 
-    /// Undoes an entry and those chained to it; gives the last one and whether the processor pushed the frame.
-    fn undo_chain<'image>(
+    /// Undoes an entry and those chained to it; gives the last one's handler and whether the processor pushed the frame.
+    fn undo_chain(
         &self,
-        first: UnwindInfo<'image>,
+        first: &UnwindInfo<'_>,
         undone: Undone,
         frame: &mut Frame<'_>,
-    ) -> Result<(UnwindInfo<'image>, bool), UnwindError>
-    where
-        Self: 'image,
-    {
-        let (mut info, mut undone) = (first, undone);
-        let mut machine_frame = false;
-        for _ in 0..MAXIMUM_CHAIN {
-            machine_frame |= frame.undo(&info, undone)?;
-            undone = Undone::All;
-            let parent = info.chained.and_then(|parent| UnwindInfo::decode(self.mapping, parent.info).ok());
-            match parent {
-                Some(parent) => info = parent,
-                None => break,
-            }
+    ) -> Result<(Option<Handler>, bool), UnwindError> {
+        let mut machine_frame = frame.undo(first, undone)?;
+        let (mut handler, mut chained) = (first.handler, first.chained);
+        for _ in 1..MAXIMUM_CHAIN {
+            let parent = chained.and_then(|parent| UnwindInfo::decode(self.mapping, parent.info).ok());
+            let Some(parent) = parent else { break };
+            machine_frame |= frame.undo(&parent, Undone::All)?;
+            (handler, chained) = (parent.handler, parent.chained);
         }
-        Ok((info, machine_frame))
+        Ok((handler, machine_frame))
     }
+}
+
+/// The entry of the function table that holds an instruction.
+struct Found<'image> {
+    /// Where it lies, relative to the image.
+    entry: u32,
+    function: RuntimeFunction,
+    info: UnwindInfo<'image>,
 }
 
 /// How much of a prologue has been executed.
@@ -244,7 +263,7 @@ impl Undone {
 
 /// A frame that is being undone.
 struct Frame<'memory> {
-    context: Context,
+    context: &'memory mut Context,
     memory: &'memory dyn StackMemory,
     saved: Option<&'memory mut SavedRegisters>,
 }

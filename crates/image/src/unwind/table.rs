@@ -82,7 +82,12 @@ impl<'image> UnwindTable<'image> {
     #[must_use]
     pub fn entry_rva(&self, rva: u32) -> Option<u32> {
         let (place, _) = self.find(rva)?;
-        Some(self.rva + (place * ENTRY) as u32)
+        Some(self.rva_of_entry(place))
+    }
+
+    /// Where the entry at this place of the table lies, relative to the image.
+    pub(super) fn rva_of_entry(&self, place: usize) -> u32 {
+        self.rva + (place * ENTRY) as u32
     }
 
     /// The entry that holds the address.
@@ -91,10 +96,8 @@ impl<'image> UnwindTable<'image> {
     }
 
     /// The place in the table of the entry that holds the address, and the entry.
-    fn find(&self, rva: u32) -> Option<(usize, RuntimeFunction)> {
-        let after = self
-            .entries
-            .partition_point(|entry| RuntimeFunction::read(entry).is_some_and(|entry| entry.begin <= rva));
+    pub(super) fn find(&self, rva: u32) -> Option<(usize, RuntimeFunction)> {
+        let after = self.entries.partition_point(|&[a, b, c, d, ..]| u32::from_le_bytes([a, b, c, d]) <= rva);
         let place = after.checked_sub(1)?;
         let entry = RuntimeFunction::read(self.entries.get(place)?)?;
         entry.contains(rva).then_some((place, entry))

@@ -3,8 +3,8 @@
 use super::super::{Engine, FullContext, Reason};
 use super::support::{function_at, info_at};
 use super::world::{
-    BASE, C_HANDLER, CODE, FRAME, LEAF, OWN_HANDLER, SECOND_CODE, STACK, Scope, World, code, guarded,
-    handled, handler_call, part, plain,
+    BASE, CODE, FRAME, LEAF, OWN_HANDLER, SECOND_CODE, STACK, Scope, World, code, guarded, handled,
+    handler_call, part, plain,
 };
 use crate::stop::Stop;
 use ntpool_abi::{DispatcherContext, ExceptionPointers, ExceptionRecord, ProcessorContext};
@@ -281,8 +281,8 @@ fn a_frame_that_is_not_on_the_stack_ends_the_search() {
 
 #[test]
 fn handlers_without_end_use_the_stack_up() {
-    let world = World::new(&[handled(C_HANDLER)]);
-    world.script(BASE + u64::from(C_HANDLER), |world, _| {
+    let world = World::new(&[handled(OWN_HANDLER)]);
+    world.script(BASE + u64::from(OWN_HANDLER), |world, _| {
         Err(world.raise(CODE, world.frames(&[code(0, BODY)])))
     });
     world.script(code(0, 0), |world, _| Err(world.raise(CODE, world.frames(&[code(0, BODY)]))));
