@@ -19,6 +19,27 @@ static VOID NTAPI HoldForLong(PVOID Context)
     PsTerminateSystemThread(STATUS_SUCCESS);
 }
 
+static KTIMER Timer;
+static KDPC Dpc;
+
+static VOID NTAPI DoNothing(PKDPC Self, PVOID Context, PVOID First, PVOID Second)
+{
+    UNUSED(Self);
+    UNUSED(Context);
+    UNUSED(First);
+    UNUSED(Second);
+}
+
+static VOID StartHeartbeat(VOID)
+{
+    LARGE_INTEGER Due;
+
+    Due.QuadPart = MILLISECONDS(10);
+    KeInitializeTimer(&Timer);
+    KeInitializeDpc(&Dpc, DoNothing, NULL);
+    KeSetTimerEx(&Timer, Due, 1, &Dpc);
+}
+
 static VOID NTAPI LetGo(PVOID Context)
 {
     UNUSED(Context);
@@ -45,7 +66,7 @@ static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     PVOID Holder;
-    PVOID Setter;
+    PVOID Setter = NULL;
     KIRQL Irql;
 
     DriverObject->DriverUnload = DriverUnload;
@@ -55,11 +76,15 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
     KeInitializeEvent(&Go, NotificationEvent, FALSE);
     Holder = StartThread(HoldForLong, NULL);
     WaitFor(&Taken);
-    Setter = StartThread(LetGo, NULL);
+    if (IsNamed(RegistryPath, L"beside-a-heartbeat")) {
+        StartHeartbeat();
+    } else if (!IsNamed(RegistryPath, L"for-ever")) {
+        Setter = StartThread(LetGo, NULL);
+    }
     if (IsNamed(RegistryPath, L"another-thread-ends")) {
         /* It runs on the processor of the holder, and has taken no lock when it ends. */
         JoinThread(StartThread(TakeAnother, NULL));
-    } else if (IsNamed(RegistryPath, L"both-low")) {
+    } else if (IsNamed(RegistryPath, L"both-low") || Setter == NULL) {
         KeAcquireSpinLockAtDpcLevel(&Lock);
         DbgPrint("second: taken\n");
         KeReleaseSpinLockFromDpcLevel(&Lock);

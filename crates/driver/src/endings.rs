@@ -144,6 +144,8 @@ impl Session {
     fn place(&self) -> Where {
         match self.phase() {
             Phase::Dpc | Phase::Interrupt => Where::Interrupt,
+            // A routine that is called with more stack has to handle all of its exceptions.
+            _ if !self.strands.current().callouts.borrow().is_empty() => Where::Interrupt,
             _ => Where::SystemThread,
         }
     }

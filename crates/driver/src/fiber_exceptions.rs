@@ -9,7 +9,7 @@ use crate::stop::{Answer, Stop};
 use ntpool_host::fiber::{self, THUNK_SIZE, Verdict};
 use ntpool_host::guarded::GuardedMemory;
 use ntpool_image::{Context, UnwindTable};
-use ntpool_machine::{Access, DriverMemory, Exit, Fault, FullRegisters, Registers, Trap};
+use ntpool_machine::{Access, DriverMemory, Exit, Fault, FullRegisters, Registers, Trap, TrapKind};
 use ntpool_types::{Bytes, Irql, VirtualAddress};
 use std::ops::Range;
 
@@ -81,7 +81,10 @@ impl Surroundings for Session {
     }
 
     fn caller(&self, depth: usize) -> Option<FullContext> {
-        fiber::caller(depth).as_ref().map(context_of)
+        // Exceptions of a call with more stack are its own to handle.
+        let level = fiber::segment_count().checked_sub(depth + 1)?;
+        let is_callout = self.strands.current().callouts.borrow().contains(&level);
+        fiber::caller(depth).as_ref().filter(|_| !is_callout).map(context_of)
     }
 
     fn segment_count(&self) -> usize {
@@ -156,7 +159,19 @@ impl Session {
     fn conclude(&self, stop: Stop, report: impl FnOnce(Stop)) -> Verdict {
         let stop = match stop {
             Stop::Unwind(unwinding) if unwinding.level + 1 == self.segment_count() => {
-                return Verdict::Resume(Box::new(registers_of(&unwinding.context)));
+                let registers = registers_of(&unwinding.context);
+                let Registers { instruction, .. } = registers.registers;
+                if VirtualAddress(instruction).is_canonical() {
+                    return Verdict::Resume(Box::new(registers));
+                }
+                // The processor would trap on the way there, in the machine's code.
+                let fault = Fault {
+                    address: VirtualAddress(instruction),
+                    access: Access::Execute,
+                    non_canonical: true,
+                };
+                self.report_trap(&Trap { kind: TrapKind::Page(fault), registers: registers.registers }, None);
+                self.end()
             }
             // Machine frames further out have something to do with these.
             Stop::Unwind(_) | Stop::ThreadEnds(_) | Stop::Ended => stop,

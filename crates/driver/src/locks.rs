@@ -99,7 +99,7 @@ impl Session {
         let resources = self.locks.resources.borrow().held_by(thread);
         for resource in resources {
             let message = format!(
-                "the region was left in which the resource at {resource} was acquired, before its release"
+                "the last region was left by a thread that has the resource at {resource}; leave it after the release"
             );
             self.report_rule(call, Rule::LockApcsEnabled, &message);
         }

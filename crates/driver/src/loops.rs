@@ -46,7 +46,9 @@ impl Session {
                 self.dispatcher().pass(TICK_UNITS);
                 self.show_time();
             }
-            return self.give_turn();
+            self.dispatcher().yield_running();
+            processors::changed();
+            return self.boundary();
         }
         let steps = self.dispatcher.borrow().steps();
         if self.loops.steps_at_tick.replace(steps) != steps {
@@ -79,22 +81,6 @@ impl Session {
             // come to an end; the time limit decides that.
             Some(stuck) if !self.loops.somebody_works.get() => Err(self.report_livelock(&stuck, registers)),
             _ => Ok(()),
-        }
-    }
-
-    /// Lets others go on, for a thread that can't until one of them has done something and that they may preempt.
-    ///
-    /// # Errors
-    /// [`Stop::Ended`] when the run has ended meanwhile, be it because nobody else can go on.
-    pub(crate) fn give_turn(&self) -> Result<(), Stop> {
-        if self.is_free() {
-            self.dispatcher().yield_running();
-            processors::changed();
-            return self.boundary();
-        }
-        match self.preempt()? {
-            Some(stuck) => Err(self.report_stuck(&stuck)),
-            None => Ok(()),
         }
     }
 

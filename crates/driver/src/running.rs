@@ -157,23 +157,34 @@ impl Session {
     /// # Errors
     /// [`Stop::Ended`] when the run has ended meanwhile, be it because nobody can ever go on.
     pub(crate) fn block(&self) -> Result<(), Stop> {
+        self.block_since(self.now())
+    }
+
+    /// As [`block`](Session::block), for a thread that has waited since then, and may have gone on meanwhile to take work.
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the run has ended meanwhile, be it because nobody can ever go on.
+    pub(crate) fn block_since(&self, since: Instant) -> Result<(), Stop> {
         if self.is_free() {
             return self.block_freely();
         }
         let is_step = std::ptr::eq(self.strands.current(), self.strands.main())
             && matches!(self.phase(), Phase::DriverEntry | Phase::Unload);
         if is_step && !self.step_delays.take() {
-            self.step_waits_since.set(Some(self.now()));
+            self.step_waits_since.set(Some(since));
+        }
+        // What somebody spins for can be told only before it goes on.
+        let goes_on_spinning = since < self.now();
+        if goes_on_spinning {
+            self.check_hope()?;
         }
         let next = self.dispatcher().block();
         self.show_time();
         if fiber::take_interrupt() {
             return Err(self.report_time_over());
         }
-        if let Some(Instant(since)) = self.step_waits_since.get()
-            && self.now().0.saturating_sub(since) > LONGEST_STEP
-        {
-            return Err(self.report_hopeless_wait());
+        if !goes_on_spinning {
+            self.check_hope()?;
         }
         match next {
             Ok(next) => self.go_on_with(next)?,
@@ -183,6 +194,16 @@ impl Session {
             self.step_waits_since.set(None);
         }
         self.deliver()
+    }
+
+    /// Ends a run whose step has waited for too long.
+    fn check_hope(&self) -> Result<(), Stop> {
+        match self.step_waits_since.get() {
+            Some(Instant(since)) if self.now().0.saturating_sub(since) > LONGEST_STEP => {
+                Err(self.report_hopeless_wait())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Lets others go on while driver code of this thread turns in a loop without a boundary. Where nobody else could ever go
@@ -430,9 +451,12 @@ impl Session {
     /// # Errors
     /// [`Stop::Ended`] when the run has ended meanwhile; a crime when it may not wait now.
     pub(crate) fn delay(&self, timeout: Timeout, alertable: bool) -> Result<WaitOutcome, Stop> {
-        self.step_delays.set(true);
         let start = self.dispatcher().delay(timeout, alertable);
-        self.finish_wait(start.map_err(|crime| self.stop_for(&crime))?)
+        let start = start.map_err(|crime| self.stop_for(&crime))?;
+        if std::ptr::eq(self.strands.current(), self.strands.main()) {
+            self.step_delays.set(matches!(start, WaitStart::Blocked));
+        }
+        self.finish_wait(start)
     }
 
     /// Waits as the dispatcher has begun to.

@@ -40,7 +40,9 @@ impl Session {
         handle: Option<VirtualAddress>,
     ) -> Result<(), Stop> {
         self.check_spin_lock(call, lock, handle)?;
+        self.check_spin_level(call, lock);
         self.note_lock_order(call, lock);
+        let began = self.now();
         loop {
             let holder = self.spin_locks.holder(lock);
             if holder.is_some_and(|holder| self.is_here(holder)) {
@@ -55,16 +57,10 @@ impl Session {
             if is_next {
                 break;
             }
-            match self.irql() >= Irql::DISPATCH {
-                true => {
-                    self.dispatcher().spin_on(lock, reason, holder);
-                    self.block()?;
-                }
-                // Whoever spins too low can be preempted, be it by the holder.
-                false => self.give_turn()?,
-            }
+            self.dispatcher().spin_on(lock, reason, holder);
+            self.block_since(began)?;
         }
-        self.take_spin_lock(call, lock, handle)
+        self.take_spin_lock(lock, handle)
     }
 
     /// Whether the running processor, or the thread that it runs, has what this one has.
@@ -98,7 +94,8 @@ impl Session {
         self.check_spin_lock(call, lock, None)?;
         let is_free = self.spin_locks.holder(lock).is_none();
         if is_free {
-            self.take_spin_lock(call, lock, None)?;
+            self.check_spin_level(call, lock);
+            self.take_spin_lock(lock, None)?;
         }
         Ok(is_free)
     }
@@ -132,23 +129,20 @@ impl Session {
         Ok(())
     }
 
-    fn take_spin_lock(
-        &self,
-        call: &Call<'_>,
-        lock: VirtualAddress,
-        handle: Option<VirtualAddress>,
-    ) -> Result<(), Stop> {
+    fn check_spin_level(&self, call: &Call<'_>, lock: VirtualAddress) {
         let irql = self.irql();
-        let acquired = match irql >= Irql::DISPATCH {
+        if irql < Irql::DISPATCH {
+            let message = format!(
+                "the spin lock at {lock} was acquired at {irql} by a routine that must be called at DISPATCH_LEVEL"
+            );
+            self.report_rule(call, Rule::IrqlTooLow, &message);
+        }
+    }
+
+    fn take_spin_lock(&self, lock: VirtualAddress, handle: Option<VirtualAddress>) -> Result<(), Stop> {
+        let acquired = match self.irql() >= Irql::DISPATCH {
             true => self.acquire_protected(lock),
-            false => {
-                let message = format!(
-                    "the spin lock at {lock} was acquired at {irql} by a routine that must be called at \
-                     DISPATCH_LEVEL"
-                );
-                self.report_rule(call, Rule::IrqlTooLow, &message);
-                self.spin_locks.acquire_unprotected(lock, self.thread())
-            }
+            false => self.spin_locks.acquire_unprotected(lock, self.thread()),
         };
         acquired.map_err(|violation| Stop::Crime {
             violation,

@@ -33,6 +33,8 @@ pub(crate) struct Strand {
     pub(crate) in_progress: InProgress,
     /// How many large stacks calls on it use at this moment.
     pub(crate) expansions: Cell<u32>,
+    /// The levels of the segments that calls with more stack began.
+    pub(crate) callouts: RefCell<Vec<usize>>,
     job: Cell<Option<Job>>,
 }
 
@@ -89,6 +91,7 @@ impl Strands {
             phase: Cell::new(Phase::Load),
             in_progress: InProgress::default(),
             expansions: Cell::new(0),
+            callouts: RefCell::default(),
             job: Cell::new(None),
         }));
         strand.fiber.begin();
@@ -178,6 +181,7 @@ impl Strands {
             phase: Cell::new(Phase::SystemThread),
             in_progress: InProgress::default(),
             expansions: Cell::new(0),
+            callouts: RefCell::default(),
             job: Cell::new(None),
         })))
     }
@@ -258,6 +262,7 @@ impl Strands {
             phase: Cell::new(Phase::Interrupt),
             in_progress: InProgress::default(),
             expansions: Cell::new(0),
+            callouts: RefCell::default(),
             job: Cell::new(None),
         }));
         strand.fiber.begin();

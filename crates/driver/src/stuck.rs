@@ -70,7 +70,9 @@ impl Session {
             }
             Reason::Spin { processor, key, reason, holder } => {
                 let lock = self.describe_thing(reason.label(), *key, *holder);
-                format!("spins on processor {} for {lock}", processor.0)
+                let place =
+                    processor.map_or_else(String::new, |processor| format!("on processor {} ", processor.0));
+                format!("spins {place}for {lock}")
             }
             Reason::Loop { processor } => format!("turns in a loop on processor {}", processor.0),
         }

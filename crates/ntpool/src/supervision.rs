@@ -247,7 +247,10 @@ impl Supervision<'_> {
                 }
                 self.outcome.tags.push(row);
             }
-            Message::Note(note) => self.outcome.notes.push(self.symbolizer.name_places(&note)),
+            Message::Note(note) => {
+                let note = self.named(&note);
+                self.outcome.notes.push(note);
+            }
             Message::Choices(choices) => self.outcome.choices = choices,
             Message::Switches(switches) if !full => self.outcome.switches.extend(switches),
             Message::Switches(_) => self.drop_packet(packet),
@@ -263,6 +266,13 @@ impl Supervision<'_> {
         }
     }
 
+    /// A text with the functions that it speaks of; what it grows by counts as kept.
+    fn named(&mut self, text: &str) -> String {
+        let named = self.symbolizer.name_places(text);
+        self.kept = self.kept.saturating_add(named.len().saturating_sub(text.len()));
+        named
+    }
+
     /// Counts a packet that is not kept.
     fn drop_packet(&mut self, packet: &[u8]) {
         self.kept -= packet.len();
@@ -274,7 +284,7 @@ impl Supervision<'_> {
             self.dropped += 1;
             return;
         }
-        finding.message = self.symbolizer.name_places(&finding.message);
+        finding.message = self.named(&finding.message);
         for stack in &mut finding.stacks {
             self.symbolizer.fill_in(stack);
         }
@@ -286,7 +296,7 @@ impl Supervision<'_> {
             self.dropped += 1;
             return;
         }
-        limit.message = self.symbolizer.name_places(&limit.message);
+        limit.message = self.named(&limit.message);
         for stack in &mut limit.stacks {
             self.symbolizer.fill_in(stack);
         }

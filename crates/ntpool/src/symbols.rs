@@ -5,6 +5,12 @@ use ntpool_finding::{Frame, Hex, Stack};
 use ntpool_image::Symbols;
 use std::collections::HashMap;
 
+/// How many places of one text are named, how long a name may be, and how many offsets are looked up in a run. The texts
+/// and the image are a stranger's.
+const MOST_PLACES: usize = 16;
+const LONGEST_NAME: usize = 512;
+const MOST_LOOKUPS: usize = 1 << 14;
+
 /// Looks up functions and lines in the parent's own copy of an image.
 pub(crate) struct Symbolizer<'a> {
     driver: &'a Driver,
@@ -32,9 +38,15 @@ impl<'a> Symbolizer<'a> {
     /// `Worker+0x40 (drv.sys+0x1040, worker.c:12)`.
     pub(crate) fn name_places(&mut self, text: &str) -> String {
         let before = format!("{}+0x", self.driver.name);
-        let mut parts = text.split(before.as_str());
+        let mut parts = text.splitn(MOST_PLACES + 1, before.as_str());
         let mut named = parts.next().unwrap_or_default().to_owned();
         for part in parts {
+            // `mydrv.sys` ends like `drv.sys`.
+            if named.ends_with(|c: char| c.is_alphanumeric() || "._-".contains(c)) {
+                named += &before;
+                named += part;
+                continue;
+            }
             let (digits, rest) =
                 part.split_at(part.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(part.len()));
             let place = format!("{before}{digits}");
@@ -65,7 +77,8 @@ impl<'a> Symbolizer<'a> {
             let name = file.rsplit(['/', '\\']).next().unwrap_or(&file);
             named += &format!(", {name}:{line}");
         }
-        Some(named + ")")
+        named.push(')');
+        (named.len() <= LONGEST_NAME).then_some(named)
     }
 
     fn resolve(&mut self, frame: Frame) -> Vec<Frame> {
@@ -79,6 +92,9 @@ impl<'a> Symbolizer<'a> {
         };
         // A call lies just before the address it returns to.
         let at = if frame.return_address { offset.saturating_sub(1) } else { offset };
+        if self.known.len() >= MOST_LOOKUPS && !self.known.contains_key(&at) {
+            return vec![frame];
+        }
         let driver = self.driver;
         let symbols =
             self.symbols.get_or_insert_with(|| Symbols::load(driver.image.file(), driver.symbols.clone()));

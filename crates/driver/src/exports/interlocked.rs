@@ -27,6 +27,7 @@ fn wait_for(session: &Session, call: &Call<'_>, place: usize) -> Result<(), Stop
             message: format!("the spin lock at {lock} holds {word:#x} and nobody has acquired it"),
         });
     }
+    let began = session.now();
     while let Some(holder) = session.spin_locks.holder(lock) {
         if session.is_here(holder) {
             return Err(Stop::Crime {
@@ -41,7 +42,7 @@ fn wait_for(session: &Session, call: &Call<'_>, place: usize) -> Result<(), Stop
             });
         }
         session.dispatcher().spin_on(lock, SpinReason::SpinLock, Some(holder));
-        session.block()?;
+        session.block_since(began)?;
     }
     Ok(())
 }

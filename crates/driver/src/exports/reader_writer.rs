@@ -64,10 +64,11 @@ fn check_level(session: &Session, call: &Call<'_>, lock: VirtualAddress, deed: &
 fn acquire(session: &Session, call: &Call<'_>, exclusive: bool) -> Result<(), Stop> {
     let lock = call.address(0)?;
     check_level(session, call, lock, "acquired");
+    let began = session.now();
     while !attempt(session, lock, exclusive, true)? {
         let holder = session.locks.reader_writer.borrow().holder(lock);
         session.dispatcher().spin_on(lock, SpinReason::ReaderWriterSpinLock, holder.map(SpinHolder::from));
-        session.block()?;
+        session.block_since(began)?;
     }
     Ok(())
 }

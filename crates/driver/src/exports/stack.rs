@@ -6,6 +6,8 @@ use crate::call::Call;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
 use crate::strands::LARGE_STACK_SIZE;
+use ntpool_host::fiber;
+use ntpool_host::layout::Window;
 use ntpool_machine::Exit;
 use ntpool_types::{Bytes, Irql, NtStatus, PAGE_SIZE, Rule, VirtualAddress};
 
@@ -17,6 +19,7 @@ const MAXIMUM_EXPANSION_SIZE: Bytes = Bytes(LARGE_STACK_SIZE.0 - PAGE_SIZE.0 / 2
 const MOST_EXPANSIONS: u32 = 16;
 
 /// Calls a routine with so many bytes of stack: on the stack that it was called on if that has them, or on another one.
+/// Either way its exceptions are its own to handle.
 fn expand(
     session: &Session,
     call: &Call<'_>,
@@ -32,7 +35,7 @@ fn expand(
     if left >= size.0 + CALL
         && let Some(stack) = here
     {
-        return pass_on(session.strands.current().fiber.call_on(session, stack, routine, &[parameter]));
+        return pass_on(session, call_out(session, stack, routine, parameter));
     }
     let strand = session.strands.current();
     if strand.expansions.get() == MOST_EXPANSIONS {
@@ -40,15 +43,24 @@ fn expand(
     }
     let Ok(stack) = session.strands.take_large_stack(session) else { return Ok(NtStatus::NO_MEMORY) };
     strand.expansions.update(|count| count + 1);
-    let exit = strand.fiber.call_on(session, stack, routine, &[parameter]);
+    let exit = call_out(session, stack, routine, parameter);
     strand.expansions.update(|count| count - 1);
     session.strands.give_large_stack_back(stack);
-    pass_on(exit)
+    pass_on(session, exit)
 }
 
-fn pass_on(exit: Exit) -> Result<NtStatus, Stop> {
+fn call_out(session: &Session, stack: Window, routine: VirtualAddress, parameter: u64) -> Exit {
+    let strand = session.strands.current();
+    strand.callouts.borrow_mut().push(fiber::segment_count());
+    let exit = strand.fiber.call_on(session, stack, routine, &[parameter]);
+    strand.callouts.borrow_mut().pop();
+    exit
+}
+
+fn pass_on(session: &Session, exit: Exit) -> Result<NtStatus, Stop> {
     match exit {
         Exit::Returned(_) => Ok(NtStatus::SUCCESS),
+        Exit::Stopped => Err(session.take_stop()),
         exit => Err(Stop::CallBack(Box::new(exit))),
     }
 }

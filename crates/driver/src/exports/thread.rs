@@ -45,8 +45,10 @@ pub(super) fn PsTerminateSystemThread(session: &Session, call: &Call<'_>) -> Ans
         let dispatcher = session.dispatcher();
         dispatcher.work_on(dispatcher.running().0).next().is_some()
     };
+    let is_callout = !session.strands.current().callouts.borrow().is_empty();
     let who = match session.made_thread(thread) {
-        Some(_) if !is_interrupted => return Err(Stop::ThreadEnds(NtStatus(call.u32(0)?))),
+        Some(_) if !is_interrupted && !is_callout => return Err(Stop::ThreadEnds(NtStatus(call.u32(0)?))),
+        Some(_) if is_callout => "a routine that was called with more stack".to_owned(),
         _ if is_interrupted => "a routine that had interrupted it".to_owned(),
         _ => "a routine that the system had called on it".to_owned(),
     };

@@ -114,7 +114,10 @@ pub(super) fn KeDelayExecutionThread(session: &Session, call: &Call<'_>) -> Answ
     Ok(u64::from(status.0))
 }
 
-/// Lets the other threads of this processor go on that are ready; the shortest of all times passes.
+/// How long a yield takes, in units of 100 ns.
+const YIELD: u64 = 10;
+
+/// Lets the other threads of this processor go on that are ready; a microsecond passes, as for who looks at a clock.
 pub(super) fn ZwYieldExecution(session: &Session, call: &Call<'_>) -> Answer {
     if session.dispatcher().in_dpc() {
         return Err(session.stop_for_switch_from_dpc("yielded"));
@@ -125,7 +128,7 @@ pub(super) fn ZwYieldExecution(session: &Session, call: &Call<'_>) -> Answer {
         session.report_rule(call, Rule::IrqlTooHigh, &message);
     }
     if irql <= Irql::APC {
-        session.delay(Timeout::Relative(1), false)?;
+        session.delay(Timeout::Relative(YIELD), false)?;
         lookaside::adjust_as_time_passed(session, call)?;
     }
     Ok(u64::from(NtStatus::SUCCESS.0))

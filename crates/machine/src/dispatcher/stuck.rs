@@ -26,10 +26,10 @@ pub enum Reason {
         /// The thread that has it.
         owner: Option<ThreadId>,
     },
-    /// Its processor spins.
+    /// It spins.
     Spin {
-        /// The processor.
-        processor: ProcessorNumber,
+        /// The processor that it keeps, if it has one: a thread that spins below DISPATCH_LEVEL can be preempted.
+        processor: Option<ProcessorNumber>,
         /// What for.
         key: VirtualAddress,
         /// What kind of thing that is.
@@ -168,7 +168,11 @@ impl fmt::Display for Stuck {
                     has(f, *owner)?;
                 }
                 Reason::Spin { processor, key, reason, holder } => {
-                    write!(f, "spins on processor {} for {} at {key}", processor.0, reason.label())?;
+                    f.write_str("spins ")?;
+                    if let Some(processor) = processor {
+                        write!(f, "on processor {} ", processor.0)?;
+                    }
+                    write!(f, "for {} at {key}", reason.label())?;
                     has(f, *holder)?;
                 }
                 Reason::Loop { processor } => {
@@ -196,8 +200,11 @@ impl Dispatcher {
                     }
                     &Target::Lock { key, reason, owner } => Reason::Lock { key, reason, owner },
                 },
-                (ThreadState::Running(processor), _, Some(spin)) => Reason::Spin {
-                    processor,
+                (ThreadState::Running(_) | ThreadState::Ready, _, Some(spin)) => Reason::Spin {
+                    processor: match record.state {
+                        ThreadState::Running(processor) => Some(processor),
+                        _ => None,
+                    },
                     key: spin.key,
                     reason: spin.reason,
                     holder: spin.holder.map(|holder| match holder {

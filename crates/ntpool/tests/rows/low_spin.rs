@@ -29,6 +29,25 @@ fn a_thread_that_spins_below_dispatch_level_gives_way_to_the_holder() {
 }
 
 #[test]
+fn processors_that_run_free_let_each_other_go_on_meanwhile() {
+    let observed = DRIVER.run_on(&Machine::new().processors(2).free_running(true), "both-low");
+    assert_eq!((observed.line("holder"), observed.line("second")), ("released", "taken"));
+    assert!(observed.rules().iter().all(|&rule| rule == "irql.too-low"), "{:?}", observed.rules());
+}
+
+#[test]
+fn whoever_spins_in_vain_is_found_with_the_lock_and_its_holder() {
+    for (case, rest) in [("for-ever", "nobody is left"), ("beside-a-heartbeat", "ten minutes")] {
+        let observed = DRIVER.run(case);
+        assert_eq!(observed.rules(), ["irql.too-low", "irql.too-low", "wait.endless"], "{case}");
+        let message = &observed.finding_of("wait.endless").message;
+        for words in ["for a spin lock at", "that runs HoldForLong (", rest] {
+            assert!(message.contains(words), "{case}: {message}");
+        }
+    }
+}
+
+#[test]
 fn another_thread_of_the_processor_ends_without_the_holders_lock() {
     assert_eq!(DRIVER.run("another-thread-ends").rules(), ["irql.too-low"]);
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod callbacks;
+mod callouts;
 mod cancel_queue;
 mod charges;
 mod dpcs;
