@@ -38,15 +38,20 @@ const ONLY: [(&str, &[&str]); 10] = [
 const TEST_SUPPORT: (&str, [&str; 2]) = ("ntpool-drivers", ["ntpool", "ntpool-cli"]);
 
 /// Crates that run without an operating system.
-const NO_STD: [&str; 7] = [
+const NO_STD: [&str; 8] = [
     "ntpool-types",
     "ntpool-abi",
     "ntpool-pool",
     "ntpool-memory",
     "ntpool-dma",
     "ntpool-verifier",
+    "ntpool-machine",
     "ntpool-heap",
 ];
+
+/// What the operating system is called by, and who may: the driver host, and the pool's faces for processes.
+const OPERATING_SYSTEM: ([&str; 3], [&str; 3]) =
+    (["libc", "rustix", "nix"], ["ntpool-host", "ntpool-malloc", "ntpool-c"]);
 
 /// A crate of the workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +109,7 @@ pub fn parse(metadata: &[u8]) -> Result<(Vec<Package>, String), serde_json::Erro
     Ok((metadata.packages.into_iter().map(package).collect(), metadata.workspace_root.clone()))
 }
 
-/// Checks every edge between crates of the workspace, and that the crates without an operating system say so.
+/// Checks every edge between crates of the workspace, who calls the operating system, and that the crates without one say so.
 #[must_use]
 pub fn check(packages: &[Package], tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -115,6 +120,15 @@ pub fn check(packages: &[Package], tree: &Tree) -> Vec<Problem> {
             continue;
         }
         for dependency in &package.dependencies {
+            let (calls, callers) = OPERATING_SYSTEM;
+            let Dependency { name: used, for_tests } = dependency;
+            if calls.contains(&used.as_str()) && !for_tests && !callers.contains(&name) {
+                let callers = callers.join(", ");
+                problems.push(Problem::new(
+                    name,
+                    format!("calls the operating system by {used}; only {callers} do"),
+                ));
+            }
             if packages.iter().any(|other| other.name == dependency.name)
                 && let Some(what) = objection(name, dependency)
             {

@@ -38,7 +38,7 @@ fn problems(user: &str, used: &str, for_tests: bool) -> Vec<Problem> {
     let packages: Vec<Package> =
         names.iter().map(|name| package(name, if *name == user { &edge } else { &[] })).collect();
     let mut tree = Tree::default();
-    for name in ["types", "abi", "pool", "memory", "verifier"] {
+    for name in ["types", "abi", "pool", "memory", "verifier", "machine"] {
         tree = tree.with(&format!("crates/{name}/src/lib.rs"), NO_STD.as_bytes());
     }
     check(&packages, &tree)
@@ -98,6 +98,16 @@ fn misbehaving_drivers_are_for_the_tests_of_the_upper_floors() {
     assert_eq!(problems("ntpool-cli", "ntpool-drivers", true), []);
     for (user, for_tests) in [("ntpool", false), ("ntpool-driver", true), ("ntpool-gates", true)] {
         assert_eq!(problems(user, "ntpool-drivers", for_tests).len(), 1, "{user}");
+    }
+}
+
+#[test]
+fn the_host_alone_calls_the_operating_system_for_drivers() {
+    assert_eq!(problems("ntpool-host", "libc", false), []);
+    assert_eq!(problems("ntpool-machine", "libc", true), [], "tests may");
+    let only = "calls the operating system by libc; only ntpool-host, ntpool-malloc, ntpool-c do";
+    for user in ["ntpool-machine", "ntpool-driver", "ntpool", "ntpool-cli"] {
+        assert_eq!(problems(user, "libc", false), [Problem::new(user, only)]);
     }
 }
 
