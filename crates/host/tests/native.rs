@@ -237,6 +237,60 @@ fn an_import_may_call_the_driver_back_below_the_frames_that_are_there() {
     assert_eq!(world.call(&kernel, [0; 4]), Exit::Returned(1006));
 }
 
+/// A machine whose inner import gives its call up for the outer one's caller to go on, as an unwind does.
+struct Unwinding<'a> {
+    fiber: &'a KernelFiber,
+    inner: Plain,
+    told: RefCell<Vec<&'static str>>,
+}
+
+/// A frame of the machine's that something depends on.
+struct Frame<'a>(&'a RefCell<Vec<&'static str>>);
+
+impl Drop for Frame<'_> {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push("the frame between was left");
+    }
+}
+
+impl Kernel for Unwinding<'_> {
+    fn import(&self, _: u32, _: &Registers) -> Verdict {
+        if !self.told.borrow().is_empty() {
+            self.told.borrow_mut().push("the inner call was given up");
+            return Verdict::Stop;
+        }
+        self.told.borrow_mut().push("called back");
+        let mut target = fiber::arrival().expect("it has just arrived");
+        let frame = Frame(&self.told);
+        assert_eq!(self.fiber.served_by(self).call(CODE.base, &[]), Exit::Stopped);
+        drop(frame);
+        target.registers.general[register::RAX] = 7;
+        Verdict::Resume(Box::new(target))
+    }
+
+    fn irql(&self) -> u8 {
+        self.inner.irql()
+    }
+
+    fn set_irql(&self, level: u8) {
+        self.inner.set_irql(level);
+    }
+
+    fn time_stamp(&self) -> u64 {
+        self.inner.time_stamp()
+    }
+}
+
+#[test]
+fn an_unwind_past_a_frame_of_the_machine_leaves_it_and_skips_none() {
+    let world = World::with_code(&forwarding(0));
+    let kernel = Unwinding { fiber: &world.fiber, inner: Plain::default(), told: RefCell::default() };
+    assert_eq!(world.call(&kernel, []), Exit::Returned(7));
+    let told = ["called back", "the inner call was given up", "the frame between was left"];
+    assert_eq!(*kernel.told.borrow(), told);
+    assert_eq!(fiber::segment_count(), 0);
+}
+
 /// A machine whose import calls the driver back where the stack may have no room, and keeps how that ended.
 struct Cramped<'a> {
     fiber: &'a KernelFiber,
