@@ -212,6 +212,9 @@ exports! {
         KeReleaseInStackQueuedSpinLockFromDpcLevel: HIGH ceiling sure;
         KeAcquireInStackQueuedSpinLockForDpc: DISPATCH ceiling sure;
         KeReleaseInStackQueuedSpinLockForDpc: DISPATCH ceiling sure;
+        KeAcquireQueuedSpinLock: DISPATCH ceiling sure refused "the locks that have numbers are those of the cache manager, the memory manager and the file systems, which this machine does not have; queue on a lock of the driver's own with KeAcquireInStackQueuedSpinLock";
+        KeTryToAcquireQueuedSpinLock: DISPATCH ceiling sure refused "the locks that have numbers are those of the cache manager, the memory manager and the file systems, which this machine does not have; queue on a lock of the driver's own with KeAcquireInStackQueuedSpinLock";
+        KeReleaseQueuedSpinLock: DISPATCH ceiling sure refused "the locks that have numbers are those of the cache manager, the memory manager and the file systems, which this machine does not have; queue on a lock of the driver's own with KeAcquireInStackQueuedSpinLock";
     }
     reader_writer in NTOSKRNL {
         ExAcquireSpinLockExclusive: DISPATCH ceiling sure;
