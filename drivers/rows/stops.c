@@ -1,5 +1,6 @@
 /* Stops: called for, made by traps and fast fails, and by lists whose links disagree. */
 #include "rows.h"
+#include "seh.h"
 
 static LIST_ENTRY Head;
 static LIST_ENTRY Entries[3];
@@ -35,6 +36,61 @@ static VOID NTAPI StopInDpc(PKDPC Object, PVOID Context, PVOID First, PVOID Seco
     DbgPrint("came-back: 1\n");
 }
 
+static EXCEPTION_RECORD Record;
+static volatile ULONG Zero;
+
+/* Raises an exception with parameters. */
+static VOID NOINLINE Raise(VOID)
+{
+    Record.ExceptionCode = (NTSTATUS)0xE0000001;
+    Record.NumberParameters = 2;
+    Record.ExceptionInformation[0] = 0x1234;
+    Record.ExceptionInformation[1] = 0x5678;
+    RtlRaiseException(&Record);
+    DbgPrint("came-back: 1\n");
+}
+
+static VOID NOINLINE Divide(VOID)
+{
+    Zero = 1000 / Zero;
+    DbgPrint("came-back: 1\n");
+}
+
+static VOID NTAPI RunInDpc(PKDPC Object, PVOID Context, PVOID First, PVOID Second)
+{
+    UNUSED(Object);
+    UNUSED(First);
+    UNUSED(Second);
+    ((VOID(*)(VOID))(ULONG_PTR)Context)();
+}
+
+static VOID RunCall(VOID (*Routine)(VOID))
+{
+    KeInitializeDpc(&Dpc, RunInDpc, (PVOID)(ULONG_PTR)Routine);
+    KeInsertQueueDpc(&Dpc, NULL, NULL);
+    KeFlushQueuedDpcs();
+}
+
+static VOID RunRaised(VOID (*Routine)(VOID))
+{
+    KIRQL Old = KfRaiseIrql(DISPATCH_LEVEL);
+
+    Routine();
+    KeLowerIrql(Old);
+}
+
+FILTER(Showing)
+{
+    UNUSED(Frame);
+    DbgPrint("shown: %p %p\n", Pointers->ExceptionRecord, Pointers->ContextRecord);
+    return EXCEPTION_CONTINUE_SEARCH;
+}
+
+static VOID SCOPED RunShown(VOID)
+{
+    TRY_EXCEPT(Showing, Divide(), Showing, DbgPrint("came-back: 1\n"));
+}
+
 /* A list of two entries. */
 static VOID PrepareList(VOID)
 {
@@ -47,6 +103,7 @@ static VOID PrepareList(VOID)
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     DriverObject->DriverUnload = DriverUnload;
+    DbgPrint("places: %p %p %p\n", Raise, Divide, &Record);
     if (IsNamed(RegistryPath, L"at-passive")) {
         StopAt(PASSIVE_LEVEL);
     } else if (IsNamed(RegistryPath, L"at-apc")) {
@@ -59,6 +116,18 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         KeInitializeDpc(&Dpc, StopInDpc, NULL);
         KeInsertQueueDpc(&Dpc, NULL, NULL);
         KeFlushQueuedDpcs();
+    } else if (IsNamed(RegistryPath, L"raise-in-dpc")) {
+        RunCall(Raise);
+    } else if (IsNamed(RegistryPath, L"divide-in-dpc")) {
+        RunCall(Divide);
+    } else if (IsNamed(RegistryPath, L"raise-at-dispatch-in-thread")) {
+        RunRaised(Raise);
+    } else if (IsNamed(RegistryPath, L"divide-at-dispatch-in-thread")) {
+        RunRaised(Divide);
+    } else if (IsNamed(RegistryPath, L"divide-shown")) {
+        RunShown();
+    } else if (IsNamed(RegistryPath, L"divide-shown-at-dispatch")) {
+        RunRaised(RunShown);
     } else if (IsNamed(RegistryPath, L"cookie")) {
         /* What the support of older kits does when a function finds another cookie than the module's. */
         KeBugCheckEx(0xF7, 0x1234, 0x5678, ~(ULONG_PTR)0x5678, 0);

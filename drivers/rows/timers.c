@@ -197,6 +197,24 @@ static VOID Allocate(VOID)
     DbgPrint("allocated-delete: %u deleted=%d\n", Cancelled, Deleted);
 }
 
+/* Waits for an allocated timer, from before it expires, and once more. */
+static VOID WaitForAllocated(const char *Name, ULONG Attributes)
+{
+    PEX_TIMER Waited = ExAllocateTimer(NULL, NULL, Attributes);
+    LARGE_INTEGER None;
+    ULONGLONG Start = KeQueryInterruptTime();
+    NTSTATUS First, Second;
+    ULONG Type = *(volatile UCHAR *)Waited;
+
+    None.QuadPart = 0;
+    ExSetTimer(Waited, -20000, 0, NULL);
+    First = KeWaitForSingleObject(Waited, Executive, KernelMode, FALSE, NULL);
+    Second = KeWaitForSingleObject(Waited, Executive, KernelMode, FALSE, &None);
+    DbgPrint("%s: type=%u waits=%x,%x late=%u\n", Name, Type, First, Second,
+             KeQueryInterruptTime() - Start >= 20000);
+    ExDeleteTimer(Waited, TRUE, TRUE, NULL);
+}
+
 static VOID NTAPI SlowCall(PEX_TIMER Object, PVOID Context)
 {
     UNUSED(Object);
@@ -252,6 +270,9 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registry
         OneShot();
         Periodic();
         Allocate();
+        WaitForAllocated("allocated-waits", 0);
+        WaitForAllocated("allocated-notification-waits", EX_TIMER_NOTIFICATION);
+        WaitForAllocated("allocated-precise-waits", EX_TIMER_HIGH_RESOLUTION);
         OfDevice(DriverObject);
     }
     return STATUS_SUCCESS;

@@ -1,11 +1,13 @@
 //! How driver code ended when it did not return: from a trap or a stop to a finding.
 
-use crate::exceptions::{Reason, Unhandled, Where, unhandled_stop};
+use crate::exceptions::{
+    Reason, Unhandled, Where, exception_of_fault, exception_of_trap, record, unhandled_stop,
+};
 use crate::findings::Draft;
 use crate::session::Session;
 use crate::stop::Stop;
 use crate::trap_words::{fast_fail_meaning, trap_meaning};
-use ntpool_abi::KERNEL_STACK_SIZE;
+use ntpool_abi::{ExceptionRecord, KERNEL_STACK_SIZE};
 use ntpool_finding::{Limit, Message, Phase, Stack};
 use ntpool_host::layout;
 use ntpool_machine::{Access, Exit, Fault, Registers, Trap, TrapKind, register};
@@ -40,7 +42,11 @@ impl Session {
                 Draft::new(violation.rule, Some(violation.bug_check), message)
             }
             Stop::Misuse { rule, message } => Draft::new(rule, None, message),
-            Stop::Fault(fault) => self.explain_fault(&fault, false, registers),
+            Stop::Fault(fault) => {
+                let draft = self.explain_fault(&fault, false, registers);
+                let at = VirtualAddress(registers.instruction);
+                self.placed(draft, exception_of_fault(&fault, self.irql(), at))
+            }
             Stop::CallBack(exit) => {
                 let _ = self.outcome_of(*exit);
                 return;
@@ -51,9 +57,9 @@ impl Session {
             Stop::Unhandled(unhandled) => self.draft_unhandled(&unhandled),
             Stop::BugCheck(bug_check) => draft_bug_check(bug_check),
             Stop::Raise(status) => {
-                let stop = unhandled_exception(status, VirtualAddress(registers.instruction));
+                let raised = record(status, VirtualAddress(registers.instruction), &[]);
                 let message = format!("{status} was raised and nobody handled it");
-                Draft::new(Rule::DriverRaise, Some(stop), message)
+                self.placed(Draft::new(Rule::DriverRaise, None, message), Some(raised))
             }
             Stop::Limit { kind, message } => {
                 self.reporter.send(&Message::Limit(Limit { kind, message, stacks: stack() }));
@@ -125,19 +131,27 @@ impl Session {
             }
         };
         let draft = match unhandled {
-            Some(unhandled) if unhandled.reason == Reason::Nobody => {
-                draft.with_stop(unhandled_stop(self.place(), unhandled))
+            Some(unhandled) if matches!(unhandled.reason, Reason::Nobody | Reason::Level) => {
+                draft.with_stop(unhandled.stop(self.place()))
             }
             // The search or the unwind itself came to nothing, from a stack that was right: that is the worse crime.
             Some(unhandled)
-                if unhandled.reason != Reason::Level
-                    && self.strands.stack_holding(VirtualAddress(registers.stack_pointer())).is_some() =>
+                if self.strands.stack_holding(VirtualAddress(registers.stack_pointer())).is_some() =>
             {
                 self.draft_unhandled(unhandled)
             }
-            _ => draft,
+            _ => self.placed(draft, exception_of_trap(trap, self.irql())),
         };
         self.tell(draft.explained_by(vec![self.trapped_stack(registers)]));
+    }
+
+    /// The draft with the stop that this exception is where it happened, when it is one that nobody was shown.
+    fn placed(&self, draft: Draft, exception: Option<ExceptionRecord>) -> Draft {
+        let nowhere = VirtualAddress::NULL;
+        match exception {
+            Some(record) => draft.with_stop(unhandled_stop(self.place(), &record, nowhere, nowhere)),
+            None => draft,
+        }
     }
 
     /// What kind of code runs, as stops for unhandled exceptions tell it (MACH-030).
@@ -170,12 +184,12 @@ impl Session {
             }
             Reason::Nobody => {
                 let message = format!("{status} was raised and nobody handled it");
-                Draft::new(Rule::DriverRaise, Some(unhandled_stop(self.place(), unhandled)), message)
+                Draft::new(Rule::DriverRaise, Some(unhandled.stop(self.place())), message)
             }
             Reason::Level => {
                 let irql = self.irql();
                 let message = format!("{status} was raised at {irql}, where no handler is asked");
-                Draft::new(Rule::DriverRaise, Some(unhandled_stop(self.place(), unhandled)), message)
+                Draft::new(Rule::DriverRaise, Some(unhandled.stop(self.place())), message)
             }
         }
     }

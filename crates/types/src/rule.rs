@@ -336,6 +336,9 @@ rules! {
     TimerLeft, "timer.left", Soft,
         "a timer was left behind",
         "The driver was unloaded, or its DriverEntry failed, and the timer was still set, or was allocated and not deleted. Windows stops when it calls the code that is gone, or looks at an object that went with the image; so does the run.";
+    TimerBadAttributes, "timer.bad-attributes", Hard,
+        "a timer was allocated with attributes that exclude each other",
+        "A timer has a high resolution or wakes no processor, not both. Windows stops; with which code no document says.";
     WorkItemQueuedTwice, "work-item.queued-twice", Hard,
         "a work item was queued that is in a queue already",
         "A work item can be queued again once its routine has been called, not before.";

@@ -232,18 +232,16 @@ pub struct MemoryException {
     pub parameters: [u64; 2],
 }
 
-/// The exception that handlers are asked about, or `None` for a fault that no handler hears of.
+/// The exception that a fault is, or `None` for one that is a stop of its own. At DISPATCH_LEVEL and above the first kind
+/// is left for addresses that are none, which are no page faults; nobody is asked about it there.
 ///
 /// MACH-004 MACH-005 (user range), MACH-007 (bad system addresses), MACH-013 (raised levels), MACH-015 (addresses that
 /// are none: a read of all ones, whatever was tried).
 #[must_use]
 pub fn exception_of(fault: &Fault) -> Option<MemoryException> {
-    if fault.irql >= Irql::DISPATCH {
-        return None;
-    }
     let parameters = if fault.non_canonical {
         [Access::Read.number(), u64::MAX]
-    } else if fault.address.is_user() {
+    } else if fault.address.is_user() && fault.irql < Irql::DISPATCH {
         [fault.access.number(), fault.address.0]
     } else {
         return None;

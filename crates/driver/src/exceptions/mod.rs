@@ -66,6 +66,7 @@ pub(crate) use {
     inspect::{BackTrace, VirtualUnwind},
     probe::Probe,
     search::Dispatched,
+    trap::{exception_of_fault, exception_of_trap, record},
 };
 
 use crate::stop::Stop;

@@ -5,7 +5,7 @@ use super::{Dispatched, Engine, FullContext};
 use crate::stop::Stop;
 use ntpool_abi::{EXCEPTION_NONCONTINUABLE, ExceptionRecord};
 use ntpool_machine::Trap;
-use ntpool_types::{NtStatus, VirtualAddress};
+use ntpool_types::{Irql, NtStatus, VirtualAddress};
 
 impl Engine<'_> {
     /// Raises an exception with a status for its code, after which the routine that raised it can't go on; gives what
@@ -30,16 +30,20 @@ impl Engine<'_> {
             Stop::Raise(status) => self.raise_status(status, caller),
             Stop::Fault(fault) => {
                 let instruction = VirtualAddress(caller.instruction());
-                match exception_of_fault(&fault, self.surroundings.irql(), instruction) {
-                    Some(record) => self.settle(self.dispatch(&record, caller, 0), 0),
-                    None => stop,
+                let irql = self.surroundings.irql();
+                match exception_of_fault(&fault, irql, instruction) {
+                    // Where nobody is asked the fault says more than its exception.
+                    Some(record) if irql < Irql::DISPATCH => {
+                        self.settle(self.dispatch(&record, caller, 0), 0)
+                    }
+                    _ => stop,
                 }
             }
             _ => stop,
         }
     }
 
-    /// Dispatches a trap in driver code; `None` for one that no handler hears of.
+    /// Dispatches a trap in driver code; `None` for one that is a stop of its own.
     pub(crate) fn dispatch_trap(&self, trap: &Trap, context: &FullContext) -> Option<Dispatched> {
         let record = exception_of_trap(trap, self.surroundings.irql())?;
         Some(self.dispatch(&record, context, 0))

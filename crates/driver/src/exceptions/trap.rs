@@ -1,7 +1,8 @@
 //! Traps as exceptions: what handlers are shown of them, and which ones they are asked about at all.
 //!
-//! Page faults are judged by the verifier's model, which lets user-range and non-canonical addresses through, and only
-//! below DISPATCH_LEVEL (MACH-004 MACH-005 MACH-007 MACH-012 MACH-013 MACH-015). Fast fails call no handler (MACH-039).
+//! Page faults are judged by the verifier's model, which lets user-range addresses through below DISPATCH_LEVEL and
+//! non-canonical ones always (MACH-004 MACH-005 MACH-007 MACH-012 MACH-013 MACH-015). Fast fails call no handler
+//! (MACH-039). A trap at DISPATCH_LEVEL is the same exception as below, for the stop to tell, but no handler is asked.
 
 use ntpool_abi::ExceptionRecord;
 use ntpool_abi::zerocopy::FromZeros;
@@ -21,12 +22,9 @@ const DEBUG: u64 = 1;
 const FLOATING_POINT: u64 = 0x10;
 const VECTOR_FLOATING_POINT: u64 = 0x13;
 
-/// The exception that a trap in driver code becomes, or `None` for one that no handler hears of.
+/// The exception that a trap in driver code becomes, or `None` for one that is a stop of its own.
 pub(crate) fn exception_of_trap(trap: &Trap, irql: Irql) -> Option<ExceptionRecord> {
     let instruction = VirtualAddress(trap.registers.instruction);
-    if irql >= Irql::DISPATCH {
-        return None;
-    }
     let (code, parameters): (NtStatus, &[u64]) = match trap.kind {
         TrapKind::Page(fault) => return page_fault(&fault, irql, instruction, true),
         TrapKind::Divide => (NtStatus::INTEGER_DIVIDE_BY_ZERO, &[]),
@@ -46,7 +44,7 @@ pub(crate) fn exception_of_trap(trap: &Trap, irql: Irql) -> Option<ExceptionReco
 }
 
 /// The exception that a bad address becomes which a routine of the machine met on the driver's behalf, when that
-/// routine was called from this instruction; `None` for one that no handler hears of.
+/// routine was called from this instruction; `None` for one that is a stop of its own.
 pub(crate) fn exception_of_fault(
     fault: &Fault,
     irql: Irql,
@@ -69,7 +67,7 @@ fn page_fault(
 }
 
 /// A record of an exception after which execution may go on.
-pub(super) fn record(code: NtStatus, address: VirtualAddress, parameters: &[u64]) -> ExceptionRecord {
+pub(crate) fn record(code: NtStatus, address: VirtualAddress, parameters: &[u64]) -> ExceptionRecord {
     let mut record = ExceptionRecord::new_zeroed();
     (record.code, record.address) = (code.0, address.0);
     record.parameter_count = parameters.len() as u32;
@@ -151,10 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn mach_013_no_handler_hears_of_a_trap_at_dispatch_level() {
-        for kind in [fault(0x18, Access::Read, false), TrapKind::Divide, TrapKind::Breakpoint] {
-            assert_eq!(told(kind, Irql::DISPATCH), None, "{kind:?}");
+    fn a_trap_at_dispatch_level_is_the_exception_that_it_is_below_but_for_page_faults() {
+        for kind in
+            [fault(0xDEAD_BEEF_0000_0000, Access::Write, true), TrapKind::Divide, TrapKind::Breakpoint]
+        {
+            assert_eq!(told(kind, Irql::DISPATCH), told(kind, Irql::PASSIVE), "{kind:?}");
+            assert!(told(kind, Irql::DISPATCH).is_some(), "{kind:?}");
         }
+        assert_eq!(told(fault(0x18, Access::Read, false), Irql::DISPATCH), None);
     }
 
     #[test]

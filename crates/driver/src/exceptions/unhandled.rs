@@ -50,12 +50,24 @@ pub(crate) enum Where {
     Interrupt,
 }
 
-/// The stop for an exception that nobody handled.
+impl Unhandled {
+    /// The stop for it when it happened in this kind of code.
+    pub(crate) fn stop(&self, place: Where) -> BugCheck {
+        unhandled_stop(place, &self.record, self.record_at, self.context_at)
+    }
+}
+
+/// The stop for an exception that nobody handled; with NULL for where its record and the registers lie when nobody was to
+/// be shown them.
 ///
 /// MACH-026 MACH-027 MACH-028 (which one, and its parameters), MACH-029 (the code is widened as a signed number, except
 /// in 0x3B).
-pub(crate) fn unhandled_stop(place: Where, unhandled: &Unhandled) -> BugCheck {
-    let Unhandled { record, record_at, context_at, .. } = unhandled;
+pub(crate) fn unhandled_stop(
+    place: Where,
+    record: &ExceptionRecord,
+    record_at: VirtualAddress,
+    context_at: VirtualAddress,
+) -> BugCheck {
     let (code, address) = (NtStatus(record.code), VirtualAddress(record.address));
     let mut stop = unhandled_exception(code, address);
     match place {
@@ -93,7 +105,7 @@ mod tests {
     }
 
     fn stop(place: Where) -> (u32, [u64; 4]) {
-        let stop = unhandled_stop(place, &unhandled());
+        let stop = unhandled().stop(place);
         (stop.code.0, stop.parameters)
     }
 

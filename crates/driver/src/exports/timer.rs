@@ -8,9 +8,12 @@ use crate::objects::write_header;
 use crate::session::Session;
 use crate::stop::{Answer, Stop};
 use crate::work::Deletion;
-use ntpool_abi::{DeviceObject, EX_TIMER_NOTIFICATION, ExtDeleteParameters, KTimer, SYNCHRONIZATION_TIMER};
+use ntpool_abi::{
+    DeviceObject, EX_TIMER_HIGH_RESOLUTION, EX_TIMER_NO_WAKE, EX_TIMER_NOTIFICATION, ExtDeleteParameters,
+    KTimer, SYNCHRONIZATION_TIMER,
+};
 use ntpool_machine::Instant;
-use ntpool_machine::dispatcher::{ObjectKind, Reset, Timeout, TimerAction};
+use ntpool_machine::dispatcher::{ObjectKind, ObjectView, Reset, Timeout, TimerAction};
 use ntpool_types::{Irql, NtStatus, Rule, VirtualAddress};
 
 fn initialize(session: &Session, call: &Call<'_>, reset: Reset) -> Answer {
@@ -39,9 +42,22 @@ pub(super) fn KeInitializeTimerEx(session: &Session, call: &Call<'_>) -> Answer 
     initialize(session, call, reset)
 }
 
+/// The timer of the driver's memory that a routine is given. One that was allocated is none: its layout is the system's,
+/// and routines of its own set and cancel it.
+fn timer_at(session: &Session, timer: VirtualAddress) -> Result<ObjectView, Stop> {
+    let view = session.object_at(timer, is_timer)?;
+    if session.keeps_timer(timer) {
+        let message = format!(
+            "the timer at {timer} was allocated; the routines for allocated timers take it, and those that wait for objects"
+        );
+        return Err(Stop::Misuse { rule: Rule::ObjectNotInitialized, message });
+    }
+    Ok(view)
+}
+
 fn set(session: &Session, call: &Call<'_>, period: u32, dpc: VirtualAddress) -> Answer {
     let timer = call.address(0)?;
-    session.object_at(timer, is_timer)?;
+    timer_at(session, timer)?;
     let due = Timeout::from_raw(call.argument(1)? as i64);
     let action = match dpc {
         VirtualAddress::NULL => TimerAction::Signal,
@@ -74,19 +90,28 @@ pub(super) fn KeSetCoalescableTimer(session: &Session, call: &Call<'_>) -> Answe
 
 pub(super) fn KeCancelTimer(session: &Session, call: &Call<'_>) -> Answer {
     let timer = call.address(0)?;
-    session.object_at(timer, is_timer)?;
+    timer_at(session, timer)?;
     Ok(u64::from(session.cancel_timer(timer)?))
 }
 
 pub(super) fn KeReadStateTimer(session: &Session, call: &Call<'_>) -> Answer {
-    let timer = session.object_at(call.address(0)?, is_timer)?;
+    let timer = timer_at(session, call.address(0)?)?;
     Ok(u64::from(timer.signal_state != 0))
 }
 
 // ── Allocated timers ──────────────────────────────────────────────────────────────────────────────────────────────
 
 pub(super) fn ExAllocateTimer(session: &Session, call: &Call<'_>) -> Answer {
-    let stays = call.u32(2)? & EX_TIMER_NOTIFICATION != 0;
+    const EXCLUSIVE: u32 = EX_TIMER_HIGH_RESOLUTION | EX_TIMER_NO_WAKE;
+    let attributes = call.u32(2)?;
+    if attributes & EXCLUSIVE == EXCLUSIVE {
+        let message = format!(
+            "a timer was allocated with the attributes {attributes:#x}, of a high resolution and waking no processor; \
+             give it one of the two"
+        );
+        return Err(Stop::Misuse { rule: Rule::TimerBadAttributes, message });
+    }
+    let stays = attributes & EX_TIMER_NOTIFICATION != 0;
     let reset = if stays { Reset::ByHand } else { Reset::ByWait };
     let timer = session.allocate_timer(call, reset, call.address(0)?, call.argument(1)?);
     Ok(timer.unwrap_or(VirtualAddress::NULL).0)

@@ -4,10 +4,14 @@
 //! of the system's; when it expires the machine is called, which looks up here what to call.
 
 use crate::call::Call;
+use crate::objects::write_header;
 use crate::session::Session;
 use crate::stop::Stop;
+use ntpool_abi::KTimer;
 use ntpool_machine::Instant;
-use ntpool_machine::dispatcher::{NotAnObject, Reset, Timeout, TimerAction, TimerError, WaitReason, Work};
+use ntpool_machine::dispatcher::{
+    NotAnObject, ObjectKind, Reset, Timeout, TimerAction, TimerError, WaitReason, Work,
+};
 use ntpool_types::{Bytes, Rule, Tag, VirtualAddress};
 use ntpool_verifier::StackId;
 use std::cell::{Cell, RefCell};
@@ -149,6 +153,9 @@ impl Session {
         context: u64,
     ) -> Option<VirtualAddress> {
         let timer = self.make_system_block(TIMER_SIZE, ALLOCATED_TAG)?;
+        // Threads wait for it as for any timer.
+        let written = write_header(timer, ObjectKind::Timer(reset), KTimer::SIZE, 0);
+        debug_assert_eq!(written, Ok(()), "a new block can be written");
         let made = self.intern(&self.trace(call.registers()));
         self.keep_timer(timer, reset, Purpose::Allocated { routine, context }, made);
         Some(timer)
@@ -160,6 +167,11 @@ impl Session {
         debug_assert_eq!(fresh, Ok(()), "nothing was in a new block");
         self.own_timers.add(timer, purpose, made);
         self.show_objects();
+    }
+
+    /// Whether the system keeps the timer at this address.
+    pub(crate) fn keeps_timer(&self, timer: VirtualAddress) -> bool {
+        self.own_timers.get(timer).is_some()
     }
 
     fn allocated_timer(&self, timer: VirtualAddress) -> Result<OwnTimer, Stop> {

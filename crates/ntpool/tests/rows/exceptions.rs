@@ -353,9 +353,11 @@ fn mach_013_at_dispatch_level_no_handler_is_asked_about_a_fault() {
 #[test]
 fn mach_013_at_dispatch_level_no_handler_is_asked_about_a_raised_exception() {
     for observed in DRIVER.run("raise-at-dispatch") {
-        ends(&observed, "raise-at-dispatch", "body");
-        assert_eq!(observed.rules()[0], "irql.too-high");
-        assert!(observed.rules().len() > 1, "the raise itself ends the run");
+        let finding = ends(&observed, "raise-at-dispatch", "body");
+        assert_eq!(observed.rules(), ["irql.too-high", "driver.unhandled-exception"]);
+        let (code, [exception, _, record, context]) = bug_check(&finding);
+        assert_eq!((code, exception), (0x7E, 0xFFFF_FFFF_E000_0001));
+        assert!(record != 0 && context != 0);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Stops that a driver calls for, and those that traps, fast fails and lists out of order make.
 
-use crate::observer::{Observer, bug_check};
+use crate::observer::{Observed, Observer, bug_check};
 use ntpool::Phase;
 
 static DRIVER: Observer = Observer::new("stops");
@@ -29,10 +29,69 @@ fn mach_035_a_stack_cookie_that_does_not_match_is_told_with_both_values() {
     assert_eq!(finding.message, "the stack cookie was 0x1234 where 0x5678 was expected");
 }
 
-// MACH-026 MACH-028
+/// The numbers that the driver printed about `subject`, in hex.
+#[track_caller]
+fn addresses<const COUNT: usize>(observed: &Observed, subject: &str) -> [u64; COUNT] {
+    let words = observed.line(subject).split(' ');
+    let all: Vec<u64> = words.map(|word| u64::from_str_radix(word, 16).expect("hex")).collect();
+    all.try_into().expect("as many as are wanted")
+}
+
+/// The stop of a run that an unhandled exception ended, told at DISPATCH_LEVEL if `raised`; the instruction is given as
+/// whether it lies in the function that the driver names as the one at `place`.
+#[track_caller]
+fn unhandled(observed: &Observed, raised: bool, place: usize) -> (u64, u64, bool, [u64; 2]) {
+    assert!(!observed.told_of("came-back") && !observed.outcome.unloaded);
+    let finding = observed.outcome.findings.last().expect("a finding");
+    assert_eq!(finding.irql, if raised { 2 } else { 0 });
+    let (code, [exception, instruction, third, fourth]) = bug_check(finding);
+    let function = addresses::<3>(observed, "places")[place];
+    (code, exception, (function..function + 0x80).contains(&instruction), [third, fourth])
+}
+
+const RAISE: usize = 0;
+const DIVIDE: usize = 1;
+
+// MACH-026 MACH-027
 #[test]
-fn mach_027_the_stops_for_unhandled_exceptions_have_code_and_address_first_and_then_parameters_of_their_own()
+fn mach_028_an_exception_that_a_deferred_call_leaves_unhandled_is_1e_with_its_first_two_parameters() {
+    let observed = DRIVER.run("raise-in-dpc");
+    let stop = (0x1E, 0xFFFF_FFFF_E000_0001, true, [0x1234, 0x5678]);
+    assert_eq!(unhandled(&observed, true, RAISE), stop);
+    assert_eq!(observed.rules(), ["irql.too-high", "driver.unhandled-exception"]);
+    let observed = DRIVER.run("divide-in-dpc");
+    assert_eq!(unhandled(&observed, true, DIVIDE), (0x1E, 0xFFFF_FFFF_C000_0094, true, [0, 0]));
+    assert_eq!(observed.rules(), ["cpu.divide-by-zero"]);
+}
+
+// MACH-026
+#[test]
+fn mach_027_an_exception_that_a_thread_leaves_unhandled_is_7e_with_its_record_and_the_registers_at_any_level()
 {
+    let observed = DRIVER.run("divide-shown");
+    let shown = addresses::<2>(&observed, "shown");
+    assert_eq!(unhandled(&observed, false, DIVIDE), (0x7E, 0xFFFF_FFFF_C000_0094, true, shown));
+    let observed = DRIVER.run("raise-at-dispatch-in-thread");
+    let (code, exception, is_there, [record, context]) = unhandled(&observed, true, RAISE);
+    assert_eq!((code, exception, is_there), (0x7E, 0xFFFF_FFFF_E000_0001, true));
+    assert_eq!(record, addresses::<3>(&observed, "places")[2], "the record that the driver raised");
+    assert!(context != 0 && context != record);
+    let observed = DRIVER.run("divide-at-dispatch-in-thread");
+    let (code, exception, is_there, [record, context]) = unhandled(&observed, true, DIVIDE);
+    assert_eq!((code, exception, is_there), (0x7E, 0xFFFF_FFFF_C000_0094, true));
+    assert!(record != 0 && context != 0 && context != record);
+}
+
+#[test]
+fn mach_013_at_dispatch_level_no_filter_is_shown_a_trap() {
+    let observed = DRIVER.run("divide-shown-at-dispatch");
+    assert_eq!(observed.rules(), ["cpu.divide-by-zero"]);
+    assert!(!observed.told_of("shown") && !observed.told_of("came-back"));
+}
+
+/// A part of MACH-027 for stops that this machine does not make by itself.
+#[test]
+fn stops_for_exceptions_that_a_driver_calls_for_are_told_with_what_their_parameters_are() {
     for (case, code, rest) in [
         ("kernel-exception", 0x1E, "its parameters 0x1 and 0x18"),
         ("service-exception", 0x3B, "the context record at 0x2222"),

@@ -66,6 +66,13 @@ fn an_allocated_timer_calls_at_dispatch_level_and_is_deleted_with_a_call() {
 }
 
 #[test]
+fn threads_wait_for_an_allocated_timer_which_lets_one_go_or_stays_signalled_by_its_attributes() {
+    assert_eq!(OBSERVED.line("allocated-waits"), "type=9 waits=0,102 late=1");
+    assert_eq!(OBSERVED.line("allocated-precise-waits"), "type=9 waits=0,102 late=1");
+    assert_eq!(OBSERVED.line("allocated-notification-waits"), "type=8 waits=0,0 late=1");
+}
+
+#[test]
 fn a_deletion_that_waits_comes_back_when_the_timer_s_routine_has() {
     for seed in 1..8 {
         let observed = DRIVER.run_on(&Machine::new().processors(2).seed(seed), "delete-wait");

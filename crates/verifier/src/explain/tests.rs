@@ -86,11 +86,12 @@ fn a_user_range_fault_below_dispatch_level_reaches_handlers_with_access_and_addr
 }
 
 #[test]
-fn no_handler_hears_of_a_fault_at_dispatch_level_or_above() {
+fn a_page_fault_at_dispatch_level_or_above_is_no_exception_and_one_on_an_address_that_is_none_stays_one() {
     for irql in [Irql::DISPATCH, Irql::HIGH] {
         assert_eq!(exception_of(&fault(0x18, Access::Read, irql)), None);
         let odd = Fault { non_canonical: true, ..fault(0xDEAD_0000_0000_0000, Access::Read, irql) };
-        assert_eq!(exception_of(&odd), None);
+        let exception = exception_of(&odd).unwrap();
+        assert_eq!((exception.code.0, exception.parameters), (0xC000_0005, [0, u64::MAX]));
     }
 }
 

@@ -1,0 +1,36 @@
+/* Asks for more than there can be in a work item, and to be told so without an exception. */
+#include "kernel.h"
+
+#define TAG 'krwQ' /* Qwrk */
+
+static WORK_QUEUE_ITEM Item;
+static KEVENT Done;
+
+static VOID NTAPI Work(PVOID Parameter)
+{
+    const POOL_TYPE PoolType = (POOL_TYPE)(NonPagedPool | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE);
+    PVOID Block;
+
+    UNUSED(Parameter);
+    Block = ExAllocatePoolWithQuotaTag(PoolType, (SIZE_T)1 << 46, TAG);
+    if (Block != NULL) {
+        ExFreePoolWithTag(Block, TAG);
+    }
+    KeSetEvent(&Done, IO_NO_INCREMENT, FALSE);
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    KeInitializeEvent(&Done, NotificationEvent, FALSE);
+    ExInitializeWorkItem(&Item, Work, NULL);
+    ExQueueWorkItem(&Item, DelayedWorkQueue);
+    KeWaitForSingleObject(&Done, Executive, KernelMode, FALSE, NULL);
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}

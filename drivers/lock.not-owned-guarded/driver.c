@@ -1,0 +1,22 @@
+/* Releases a guarded mutex twice. */
+#include "kernel.h"
+
+static KGUARDED_MUTEX Mutex;
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    KeAcquireGuardedMutex(&Mutex);
+    KeReleaseGuardedMutex(&Mutex);
+    KeEnterGuardedRegion();
+    KeReleaseGuardedMutexUnsafe(&Mutex); HERE(); /* MARK: CRIME */
+    KeLeaveGuardedRegion();
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    KeInitializeGuardedMutex(&Mutex);
+    return STATUS_SUCCESS;
+}

@@ -1,0 +1,30 @@
+/* Reads through an address that is no address in a deferred procedure call. */
+#include "kernel.h"
+
+static KDPC Dpc;
+static ULONG *volatile Pointer;
+
+static VOID NTAPI Call(PKDPC Object, PVOID Context, PVOID First, PVOID Second)
+{
+    UNUSED(Object);
+    UNUSED(Context);
+    UNUSED(First);
+    UNUSED(Second);
+    (void)*(volatile ULONG *)Pointer; /* MARK: CRIME */
+}
+
+static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
+{
+    UNUSED(DriverObject);
+    Pointer = (ULONG *)0xDEADBEEF00000000;
+    KeInitializeDpc(&Dpc, Call, NULL);
+    KeInsertQueueDpc(&Dpc, NULL, NULL);
+    KeFlushQueuedDpcs();
+}
+
+NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
+{
+    UNUSED(RegistryPath);
+    DriverObject->DriverUnload = DriverUnload;
+    return STATUS_SUCCESS;
+}
