@@ -4,6 +4,8 @@
 static volatile LONG Inside, Most, Runs;
 static volatile LONG64 RanOn;
 static KIRQL LowestLevel = HIGH_LEVEL;
+static volatile LONG Arrived, Met;
+static KDPC Calls[2];
 
 static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
 {
@@ -12,17 +14,11 @@ static VOID NTAPI DriverUnload(PDRIVER_OBJECT DriverObject)
 
 static ULONG_PTR NTAPI Everywhere(ULONG_PTR Context)
 {
-    LONG Now = __sync_add_and_fetch(&Inside, 1);
-
-    if (Now > Most) {
-        Most = Now;
-    }
     if (KeGetCurrentIrql() < LowestLevel) {
         LowestLevel = KeGetCurrentIrql();
     }
-    RanOn |= 1LL << KeGetCurrentProcessorNumber();
+    __sync_fetch_and_or(&RanOn, 1LL << KeGetCurrentProcessorNumber());
     __sync_add_and_fetch(&Runs, 1);
-    __sync_sub_and_fetch(&Inside, 1);
     return Context + 1;
 }
 
@@ -65,10 +61,79 @@ static VOID Observe(VOID)
              LowestLevel, Before, After);
 }
 
+/* Counts the processor in and goes on when all have come. */
+static VOID Meet(LONG All)
+{
+    __sync_add_and_fetch(&Arrived, 1);
+    while (Arrived < All) {
+    }
+    __sync_add_and_fetch(&Met, 1);
+}
+
+static ULONG_PTR NTAPI Barrier(ULONG_PTR All)
+{
+    __sync_add_and_fetch(&Inside, 1);
+    Meet((LONG)All);
+    Most = Inside;
+    Meet(2 * (LONG)All);
+    __sync_sub_and_fetch(&Inside, 1);
+    return 0;
+}
+
+/* The second time nobody is on the way any more: all have begun. */
+static VOID MeetTwice(LONG All)
+{
+    Meet(All);
+    Meet(2 * All);
+}
+
+static VOID NTAPI MeetInCall(PKDPC Dpc, PVOID All, PVOID One, PVOID Two)
+{
+    UNUSED(Dpc);
+    UNUSED(One);
+    UNUSED(Two);
+    MeetTwice((LONG)(ULONG_PTR)All);
+}
+
+/* All processors wait for each other in a routine that runs on all at once, which is what such a routine is for. */
+static VOID MeetEverywhere(VOID)
+{
+    LONG All = (LONG)KeQueryActiveProcessorCount(NULL);
+
+    KeIpiGenericCall(Barrier, All);
+    DbgPrint("barrier: met=%d most=%d of %d\n", Met, Most, All);
+}
+
+/* A deferred call waits for another processor's, and both, if it joins them, for a thread on a third one. */
+static VOID MeetInCalls(BOOLEAN Joins)
+{
+    LONG All = Joins ? 3 : 2;
+    LONG Index;
+
+    KeSetSystemAffinityThread(1);
+    for (Index = 0; Index < 2; Index++) {
+        KeInitializeDpc(&Calls[Index], MeetInCall, (PVOID)(ULONG_PTR)All);
+        KeSetTargetProcessorDpc(&Calls[Index], (CCHAR)(Index + 1));
+        KeInsertQueueDpc(&Calls[Index], NULL, NULL);
+    }
+    if (Joins) {
+        MeetTwice(All);
+    }
+    KeFlushQueuedDpcs();
+    DbgPrint("calls: met=%d\n", Met);
+}
+
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
-    UNUSED(RegistryPath);
     DriverObject->DriverUnload = DriverUnload;
-    Observe();
+    if (IsNamed(RegistryPath, L"barrier")) {
+        MeetEverywhere();
+    } else if (IsNamed(RegistryPath, L"calls")) {
+        MeetInCalls(FALSE);
+    } else if (IsNamed(RegistryPath, L"joined")) {
+        MeetInCalls(TRUE);
+    } else {
+        Observe();
+    }
     return STATUS_SUCCESS;
 }

@@ -5,13 +5,25 @@
 mod support;
 
 use std::path::Path;
-use support::{folder, ntpool, observer, race, text, twin};
+use support::{folder, ntpool, observer, observer_in, race, text, twin};
 
 /// How often each driver is run; the thread sanitizer sees in one run what the order of events hides from others.
 const ROUNDS: usize = if cfg!(ntpool_thread_sanitizer) { 1 } else { 8 };
 
+/// The same for a driver of the specification's rows, which does many things in one run.
+const OBSERVER_ROUNDS: usize = if cfg!(ntpool_thread_sanitizer) { 1 } else { 3 };
+
 fn run_freely(driver: &Path, processors: &str, expected: i32) {
-    for round in 0..ROUNDS {
+    run_rounds(ROUNDS, driver, processors, expected);
+}
+
+/// Runs a case of a driver of the specification's rows, which prints what it sees and does nothing wrong.
+fn observe_freely(name: &str, case: &str, processors: &str) {
+    run_rounds(OBSERVER_ROUNDS, &observer_in(name, case, folder().path()), processors, 0);
+}
+
+fn run_rounds(rounds: usize, driver: &Path, processors: &str, expected: i32) {
+    for round in 0..rounds {
         let run = ntpool(["run", text(driver), "--free-running", "--processors", processors]);
         assert_eq!(run.status, expected, "round {round}: {}{}", run.stdout, run.stderr);
         assert_eq!(run.stderr, "", "round {round}");
@@ -40,8 +52,28 @@ fn a_wake_up_reaches_a_processor_that_waits_and_time_passes_when_all_do() {
 }
 
 #[test]
+fn what_a_processor_did_by_the_way_reaches_those_that_wait_for_it() {
+    for name in ["interrupts", "processors", "timers", "dpcs", "work-items", "callbacks", "time"] {
+        observe_freely(name, "observe", "4");
+    }
+    observe_freely("interrupts", "observe", "2");
+}
+
+#[test]
+fn locks_queues_and_exceptions_are_served_on_all_processors() {
+    for name in ["resources", "rundown", "cancel-queue", "exceptions", "exceptions-unwind"] {
+        observe_freely(name, "observe", "4");
+    }
+}
+
+#[test]
 fn loops_that_wait_for_each_other_end_without_being_interrupted() {
     run_freely(&twin("wait.livelock", folder().path()), "2", 0);
+    for case in ["barrier", "calls", "joined"] {
+        observe_freely("processors", case, "4");
+    }
+    observe_freely("processors", "barrier", "2");
+    observe_freely("patience", "observe", "4");
 }
 
 #[test]

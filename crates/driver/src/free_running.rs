@@ -71,6 +71,21 @@ impl Session {
         Ok(())
     }
 
+    /// Gives way to whoever works on another processor, for a thread that looks again and again whether that has ended.
+    ///
+    /// # Errors
+    /// [`Stop::Ended`] when the run has ended meanwhile.
+    pub(crate) fn let_others_work(&self) -> Result<(), Stop> {
+        self.dispatcher().yield_running();
+        if self.is_free() {
+            processors::changed();
+            // A boundary alone keeps the lock, for which the others' work waits.
+            processors::let_others_in();
+            self.dispatcher().run_as(processors::own());
+        }
+        self.boundary()
+    }
+
     /// The thread that runs waits or spins: its processor goes on with another one, or waits.
     pub(crate) fn block_freely(&self) -> Result<(), Stop> {
         processors::changed();

@@ -225,6 +225,12 @@ impl Session {
         Ok(stuck)
     }
 
+    /// Lets all that spin with this key go on.
+    pub(crate) fn release_spinners(&self, key: VirtualAddress) {
+        self.dispatcher().spin_released(key);
+        processors::changed();
+    }
+
     pub(crate) fn go_on_with(&self, next: ThreadId) -> Result<(), Stop> {
         self.show_objects();
         let here = self.strands.current();
@@ -340,7 +346,8 @@ impl Session {
         let mut next = Some(first);
         while let Some(work) = next {
             match self.carry_out(work) {
-                Ok(()) => {}
+                // What it did, others may have waited for, and no call of a routine of the machine says so.
+                Ok(()) => processors::changed(),
                 Err(Stop::Ended) => return Err(Stop::Ended),
                 Err(stop) => {
                     self.report_on_arrival(stop);
@@ -474,18 +481,20 @@ impl Session {
         }
     }
 
-    /// Whether anybody but the strand that loads drivers may still do something.
+    /// Whether anybody but the running thread may still do something: another thread, or a processor whose idle thread was
+    /// interrupted.
     pub(crate) fn has_others(&self) -> bool {
         let dispatcher = self.dispatcher.borrow();
         let idle_workers = self.work_items.idle_workers();
-        let main = self.strands.main().thread.get();
+        let (_, running) = dispatcher.running();
         let is_alive = |(id, thread): (ThreadId, &Thread)| {
-            id != main
+            id != running
                 && !thread.is_idle()
                 && thread.state() != ThreadState::Terminated
                 && !idle_workers.contains(&id)
         };
         dispatcher.queued_timer_count() + dispatcher.queued_dpc_count() > 0
+            || dispatcher.has_work_elsewhere()
             || dispatcher.threads().any(is_alive)
     }
 

@@ -94,6 +94,15 @@ pub fn changed() {
     }
 }
 
+/// Lets the lock go for a moment, so that others which wait for it can have it; the caller holds it before and after.
+pub fn let_others_in() {
+    if is_started() {
+        unlock();
+        std::thread::yield_now();
+        lock();
+    }
+}
+
 /// Lets the lock go until something has changed, or perhaps not; the caller holds it before and after, and looks again.
 pub fn wait_for_change() {
     let seen = CHANGES.load(Ordering::Relaxed);

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-pub use crate::giant::{changed, wait_for_change};
+pub use crate::giant::{changed, let_others_in, wait_for_change};
 
 /// The numbers that Linux gave the threads, by processor.
 static THREADS: [AtomicI32; crate::layout::MOST_PROCESSORS as usize] =

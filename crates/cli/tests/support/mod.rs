@@ -91,12 +91,17 @@ pub fn twin(name: &str, into: &Path) -> PathBuf {
 
 /// Builds a driver that prints what it sees, and calls it so that it looks at everything.
 pub fn observer(name: &str, into: &Path) -> PathBuf {
+    observer_in(name, "observe", into)
+}
+
+/// The same, called so that it plays one of its cases.
+pub fn observer_in(name: &str, case: &str, into: &Path) -> PathBuf {
     let built = build(&Source::observer(name).expect("its files"), into);
     let place = into.join(name);
     std::fs::create_dir_all(&place).expect("a folder");
-    let observe = place.join("observe.sys");
-    std::fs::copy(built, &observe).expect("a copy");
-    observe
+    let named = place.join(format!("{case}.sys"));
+    std::fs::copy(built, &named).expect("a copy");
+    named
 }
 
 /// Builds a driver with a race, or its twin.

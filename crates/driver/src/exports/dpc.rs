@@ -110,8 +110,7 @@ pub(super) fn KeFlushQueuedDpcs(session: &Session, _: &Call<'_>) -> Answer {
         in_time && queued.iter().any(|&dpc| dispatcher.is_queued(dpc))
     };
     while is_left() {
-        session.dispatcher().yield_running();
-        session.boundary()?;
+        session.let_others_work()?;
     }
     Ok(0)
 }

@@ -113,8 +113,7 @@ impl Session {
         self.interrupts.live.borrow_mut().remove(&object);
         self.drop_timer(VirtualAddress(object.0 + SOURCE_OFFSET));
         while self.runs_elsewhere(object) {
-            self.dispatcher().yield_running();
-            self.boundary()?;
+            self.let_others_work()?;
         }
         let at = self.intern(&self.trace(call.registers()));
         self.free_system_block(object, made, at)
@@ -225,7 +224,7 @@ impl Session {
             }
         })?;
         memory::write(lock, 0_u64)?;
-        self.dispatcher().spin_released(lock);
+        self.release_spinners(lock);
         Ok(())
     }
 

@@ -59,7 +59,7 @@ impl Session {
         let value = self.call_back(routine, &[context])?;
         self.come_together(key, |active| &mut active.done)?;
         *calls.active.borrow_mut() = None;
-        self.dispatcher().spin_released(TURN);
+        self.release_spinners(TURN);
         self.lower_irql(former).map_err(|violation| Stop::Crime {
             violation,
             message: format!("a routine that ran on all processors returned at {}", self.irql()),
@@ -99,7 +99,7 @@ impl Session {
         };
         let mut arrived = look(1);
         if arrived == all {
-            self.dispatcher().spin_released(key);
+            self.release_spinners(key);
         }
         while arrived < all {
             self.dispatcher().spin_on(key, SpinReason::ProcessorCall, None);

@@ -373,6 +373,15 @@ impl Dispatcher {
         state.frames.iter().map(|frame| (frame.work, frame.routine))
     }
 
+    /// Whether another processor than the running one has work that it can do now, or has begun some and not ended it.
+    #[must_use]
+    pub fn has_work_elsewhere(&self) -> bool {
+        let others = (0..self.processors.len()).filter(|&processor| processor != self.running);
+        let mut with_work =
+            others.filter(|&other| !self.processors[other].frames.is_empty() || self.has_work(other));
+        with_work.next().is_some()
+    }
+
     pub(super) fn is_interrupted(&self, processor: ProcessorNumber) -> bool {
         !self.processors[usize::from(processor.0)].frames.is_empty()
     }
@@ -420,5 +429,39 @@ impl Occasion {
         let threaded = calls.clone().position(|deferred| deferred.threaded && is_due(deferred));
         let ordinary = calls.position(|deferred| !deferred.threaded && is_due(deferred));
         ordinary.filter(|_| self.ordinary).or(threaded.filter(|_| self.threaded))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatcher::Schedule;
+
+    const KEY: VirtualAddress = VirtualAddress(0x1000);
+
+    #[test]
+    fn another_processor_has_work_from_the_moment_that_it_can_begin_some_until_it_has_ended() {
+        let mut machine = Dispatcher::new(2, Schedule::round_robin(1));
+        machine.send_ipi(0b01, KEY);
+        assert!(!machine.has_work_elsewhere(), "the running processor's own");
+        machine.run_as(ProcessorNumber(1));
+        assert!(machine.has_work_elsewhere());
+        machine.run_as(ProcessorNumber(0));
+        let work = machine.take_work().unwrap();
+        machine.begin_work(work, KEY);
+        machine.run_as(ProcessorNumber(1));
+        assert!(machine.has_work_elsewhere(), "it has begun");
+        machine.run_as(ProcessorNumber(0));
+        assert_eq!(machine.end_work(), []);
+        machine.run_as(ProcessorNumber(1));
+        assert!(!machine.has_work_elsewhere());
+    }
+
+    #[test]
+    fn work_that_a_processors_level_keeps_away_is_none_yet() {
+        let mut machine = Dispatcher::new(2, Schedule::round_robin(1));
+        machine.processor(ProcessorNumber(1)).raise(Irql::HIGH).unwrap();
+        machine.send_ipi(0b10, KEY);
+        assert!(!machine.has_work_elsewhere());
     }
 }

@@ -31,3 +31,29 @@ fn a_call_of_all_processors_runs_once_on_each_at_the_level_of_such_calls() {
         assert_eq!(observed.rules(), [""; 0]);
     }
 }
+
+/// Runs a case whose loops wait for each other, under several schedules.
+fn ends_with(case: &str, processors: u32, subject: &str, expected: &str) {
+    for seed in 0..4 {
+        let observed = DRIVER.run_on(&Machine::new().processors(processors).seed(seed), case);
+        assert_eq!(observed.rules(), [""; 0], "{case} on {processors} processors, seed {seed}");
+        assert_eq!(observed.line(subject), expected, "{case} on {processors} processors, seed {seed}");
+    }
+}
+
+#[test]
+fn processors_that_a_call_brought_together_can_wait_for_each_other() {
+    ends_with("barrier", 2, "barrier", "met=4 most=2 of 2");
+    ends_with("barrier", 3, "barrier", "met=6 most=3 of 3");
+    ends_with("barrier", 4, "barrier", "met=8 most=4 of 4");
+}
+
+#[test]
+fn a_deferred_call_can_wait_for_another_processors() {
+    ends_with("calls", 3, "calls", "met=4");
+}
+
+#[test]
+fn deferred_calls_and_a_thread_can_wait_for_each_other() {
+    ends_with("joined", 3, "calls", "met=6");
+}
