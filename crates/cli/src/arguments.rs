@@ -57,8 +57,9 @@ pub struct RunOptions {
     pub processors: u32,
 
     /// Who goes on where more than one thread can: random (by the seed), pct or pct:DEPTH:CHOICES (random priorities with
-    /// few changes), round-robin or round-robin:CHOICES, or at:STEP=PROCESSOR.THREAD,... (nobody is interrupted but at these steps, as a
-    /// report gives them).
+    /// few changes), round-robin or round-robin:CHOICES (in turns; the seed decides how long the first one is, and where CHOICES
+    /// is left out, the others), or at:STEP=PROCESSOR.THREAD,... (nobody is interrupted but at these steps, as a report gives
+    /// them).
     #[arg(long, value_name = "SCHEDULE", default_value_t)]
     pub schedule: Schedule,
 

@@ -35,6 +35,7 @@ mod objects;
 mod order;
 mod placement;
 mod references;
+mod repeatability;
 mod reporter;
 mod running;
 mod schedule;

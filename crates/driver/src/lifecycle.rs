@@ -253,6 +253,7 @@ impl Session {
 
     /// Enters the driver, unloads it, and reports everything on the way.
     pub(crate) fn run(&self, fiber: &dyn Fiber) -> Result<(), HostError> {
+        self.note_what_may_not_repeat();
         if let Some(status) = self.enter(fiber) {
             self.registry_path_freed.set(true);
             arena::unmap(REGISTRY_PATH, PAGE_SIZE)?;
@@ -490,7 +491,7 @@ fn counted(units: &[u16], buffer: VirtualAddress) -> UnicodeString {
 fn dispatcher_for(order: &Order) -> (Dispatcher, ThreadId) {
     /// The priority of the system's worker threads that load drivers.
     const PRIORITY: u8 = 13;
-    let schedule = order.schedule.strategy(derived(order.seed, 3));
+    let schedule = order.schedule.strategy(order.seed);
     let mut dispatcher = Dispatcher::new(order.processors, schedule);
     for number in 0..order.processors {
         let idle = dispatcher.idle_thread(ProcessorNumber(number as u16));

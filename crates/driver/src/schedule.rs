@@ -1,5 +1,6 @@
 //! Which schedule a run has, as a user writes it.
 
+use crate::lifecycle::derived;
 use ntpool_machine::dispatcher::{Schedule as Strategy, Switch, ThreadId};
 use ntpool_types::ProcessorNumber;
 use serde::{Deserialize, Serialize};
@@ -19,10 +20,10 @@ pub enum Schedule {
         /// How many choices a run is expected to have.
         choices: u64,
     },
-    /// In turns of so many choices.
+    /// In turns of so many choices, after a first turn whose length the seed decides.
     RoundRobin {
-        /// How many.
-        quantum: u32,
+        /// How many; `None` for as many as the seed says.
+        quantum: Option<u32>,
     },
     /// The running thread stays as long as it can, but for these switches.
     At(Vec<SwitchTo>),
@@ -42,15 +43,38 @@ pub struct SwitchTo {
 /// What a schedule by priorities has if nobody says.
 const DEFAULT_DEPTH: u32 = 3;
 const DEFAULT_CHOICES: u64 = 1000;
-const DEFAULT_QUANTUM: u32 = 4;
+
+/// The longest turns that a seed decides on: what takes longer ones is found by the other strategies.
+const LONGEST_QUANTUM: u64 = 16;
+/// How many lengths a first turn can have. Turns of one length come from as many seeds.
+const FIRST_TURNS: u64 = 1024;
+
+/// The first turn and those after it for a seed, one pair for each of many seeds that follow each other. Under the default
+/// seed, 1, a quantum that nobody names is 4, and the first turn is like the others.
+fn turns(seed: u64, quantum: Option<u32>) -> (u32, u32) {
+    let (quantum, nth) = match quantum {
+        Some(quantum) => (quantum, seed.wrapping_sub(1)),
+        None => {
+            let nth = seed.wrapping_add(2);
+            (1 + (nth % LONGEST_QUANTUM) as u32, nth / LONGEST_QUANTUM)
+        }
+    };
+    // Another one for each `nth`, near the quantum first, and the quantum itself for 0.
+    let first = 1 + (u64::from(quantum.saturating_sub(1)) ^ (nth % FIRST_TURNS));
+    (u32::try_from(first).unwrap_or(u32::MAX), quantum)
+}
 
 impl Schedule {
     /// The dispatcher's strategy for it.
     pub(crate) fn strategy(&self, seed: u64) -> Strategy {
+        let chance = derived(seed, 3);
         match self {
-            Schedule::Random => Strategy::random(seed),
-            Schedule::Priorities { depth, choices } => Strategy::pct(seed, *depth, *choices),
-            Schedule::RoundRobin { quantum } => Strategy::round_robin(*quantum),
+            Schedule::Random => Strategy::random(chance),
+            Schedule::Priorities { depth, choices } => Strategy::pct(chance, *depth, *choices),
+            Schedule::RoundRobin { quantum } => {
+                let (first, quantum) = turns(seed, *quantum);
+                Strategy::round_robin_after(first, quantum)
+            }
             Schedule::At(switches) => {
                 Strategy::replay(switches.iter().map(|&switch| switch.into()).collect())
             }
@@ -75,7 +99,8 @@ impl fmt::Display for Schedule {
         match self {
             Schedule::Random => f.write_str("random"),
             Schedule::Priorities { depth, choices } => write!(f, "pct:{depth}:{choices}"),
-            Schedule::RoundRobin { quantum } => write!(f, "round-robin:{quantum}"),
+            Schedule::RoundRobin { quantum: None } => f.write_str("round-robin"),
+            Schedule::RoundRobin { quantum: Some(quantum) } => write!(f, "round-robin:{quantum}"),
             Schedule::At(switches) => {
                 f.write_str("at:")?;
                 for (place, SwitchTo { step, processor, thread }) in switches.iter().enumerate() {
@@ -127,7 +152,7 @@ fn parse(text: &str) -> Option<Schedule> {
             Some(Schedule::Priorities { depth, choices })
         }
         ("round-robin", rest) => {
-            let quantum = rest.map_or(Some(DEFAULT_QUANTUM), positive)?;
+            let quantum = rest.map(|rest| positive(rest).ok_or(())).transpose().ok()?;
             Some(Schedule::RoundRobin { quantum })
         }
         ("at", Some(switches)) => {
@@ -152,15 +177,31 @@ fn parse_switch(text: &str) -> Option<SwitchTo> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_schedule_reads_as_it_is_written() {
-        for text in ["random", "pct:3:1000", "pct:1:7", "round-robin:4", "at:", "at:17=1.5,20=0.3"] {
+        for text in
+            ["random", "pct:3:1000", "pct:1:7", "round-robin", "round-robin:4", "at:", "at:17=1.5,20=0.3"]
+        {
             assert_eq!(text.parse::<Schedule>().unwrap().to_string(), text);
         }
         assert_eq!("pct".parse(), Ok(Schedule::Priorities { depth: 3, choices: 1000 }));
         assert_eq!("pct:5".parse(), Ok(Schedule::Priorities { depth: 5, choices: 1000 }));
-        assert_eq!("round-robin".parse(), Ok(Schedule::RoundRobin { quantum: 4 }));
+        assert_eq!("round-robin:4".parse(), Ok(Schedule::RoundRobin { quantum: Some(4) }));
+    }
+
+    #[test]
+    fn seeds_that_follow_each_other_take_other_turns() {
+        assert_eq!([turns(1, None), turns(1, Some(7))], [(4, 4), (7, 7)], "as nobody would be surprised by");
+        for quantum in [None, Some(1), Some(7)] {
+            let seen: BTreeSet<(u32, u32)> = (0..1000).map(|seed| turns(seed, quantum)).collect();
+            assert_eq!(seen.len(), 1000, "{quantum:?}");
+            assert!(seen.iter().all(|&(first, turn)| first > 0 && turn == quantum.unwrap_or(turn)));
+        }
+        let quanta: BTreeSet<u32> = (1..=16).map(|seed| turns(seed, None).1).collect();
+        assert_eq!(quanta, (1..=16).collect(), "a short search sees each");
+        assert_eq!(turns(u64::MAX, Some(u32::MAX)).1, u32::MAX);
     }
 
     #[test]

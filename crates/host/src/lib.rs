@@ -34,6 +34,7 @@ mod sanitizer;
 mod spin;
 pub mod ticks;
 pub mod trap;
+pub mod unrepeatable;
 mod words;
 
 mod error;

@@ -67,6 +67,12 @@ impl Image {
         self.mapping.section_at(u64::from(rva))
     }
 
+    /// What the file holds of a section of this image, without relocation; in memory, zeros follow where that is less.
+    #[must_use]
+    pub fn data_of(&self, section: &Section) -> &[u8] {
+        self.mapping.file.get(section.data.clone()).unwrap_or_default()
+    }
+
     /// What the driver takes from other modules, in the order of its import table. No two share a slot.
     #[must_use]
     pub fn imports(&self) -> &[Import] {

@@ -238,7 +238,7 @@ impl Turns {
         match self {
             Turns::Chance => Schedule::Random,
             Turns::Stay => Schedule::At(Vec::new()),
-            Turns::Each => Schedule::RoundRobin { quantum: 1 },
+            Turns::Each => Schedule::RoundRobin { quantum: Some(1) },
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod child;
 mod driver;
 mod imports;
 mod machine;
+mod reduction;
 mod search;
 mod supervision;
 mod symbols;

@@ -2,17 +2,16 @@
 //!
 //! A driver is run once without any switch that is not forced; what it does wrong then has nothing to do with the schedule.
 //! After that each seed makes a schedule of its own, until one shows something new. Of that run's switches as many as
-//! possible are left out by delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input",
-//! 2002), each attempt a run of its own: what remains are the switches that matter.
+//! possible are left out, each attempt a run of its own: what remains are the switches that matter.
 
 use crate::driver::Driver;
 use crate::machine::Machine;
+use crate::reduction::{Reduced, fewest};
 use crate::supervision::{Event, Watcher};
 use ntpool_driver::{Schedule, SwitchTo};
 use ntpool_finding::{Finding, Outcome, Role};
 use ntpool_host::HostError;
 use ntpool_types::Rule;
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::thread;
@@ -135,20 +134,16 @@ impl Search<'_> {
     fn reduce(&self, seed: u64, found: Outcome, watcher: &mut dyn Watcher) -> Result<Outcome, HostError> {
         let crime = self.new_crime(&found).expect("the run was chosen for it");
         let tried = seed.wrapping_sub(self.machine.first_seed()) + 1;
-        let attempts = Cell::new(0);
+        let mut attempts = 0;
         let mut try_with = |switches: &[SwitchTo]| -> Result<Option<Outcome>, HostError> {
-            attempts.set(attempts.get() + 1);
-            watcher.observe(Event::Searching {
-                done: attempts.get(),
-                of: None,
-                elapsed: self.start.elapsed(),
-            });
+            attempts += 1;
+            watcher.observe(Event::Searching { done: attempts, of: None, elapsed: self.start.elapsed() });
             let machine = self.with_seed(seed).schedule(Schedule::At(switches.to_vec()));
             let outcome = machine.run(self.driver)?;
             Ok(Crime::all(&outcome).contains(&crime).then_some(outcome))
         };
         let all: Vec<SwitchTo> = found.switches.iter().map(|&switch| switch_to(switch)).collect();
-        let Some(mut best) = try_with(&all)? else {
+        let Some(same) = try_with(&all)? else {
             let mut found = found;
             found.notes.push(format!(
                 "found under schedule {tried}; its switches alone do not repeat it, so something else differs between runs: \
@@ -156,41 +151,20 @@ impl Search<'_> {
             ));
             return Ok(found);
         };
-        let mut switches = all;
-        let mut parts = 2;
-        while !switches.is_empty() && attempts.get() < MOST_ATTEMPTS {
-            let size = switches.len().div_ceil(parts);
-            let mut smaller = None;
-            for start in (0..switches.len()).step_by(size) {
-                let rest: Vec<SwitchTo> = switches
-                    .iter()
-                    .enumerate()
-                    .filter(|(place, _)| !(start..start + size).contains(place))
-                    .map(|(_, &switch)| switch)
-                    .collect();
-                if let Some(outcome) = try_with(&rest)? {
-                    smaller = Some((rest, outcome));
-                    break;
-                }
-                if attempts.get() >= MOST_ATTEMPTS {
-                    break;
-                }
-            }
-            match smaller {
-                Some((rest, outcome)) => {
-                    (switches, best) = (rest, outcome);
-                    parts = parts.saturating_sub(1).max(2);
-                }
-                None if size == 1 => break,
-                None => parts = (parts * 2).min(switches.len()),
-            }
-        }
+        let reduced = fewest(all, same, MOST_ATTEMPTS, &mut try_with)?;
+        let Reduced { kept: switches, outcome: mut best, is_minimal } = reduced;
         let s = if switches.len() == 1 { "" } else { "es" };
         best.notes.push(format!(
             "found under schedule {tried} (seed {seed}), which made {} switches; {} switch{s} of them bring it about",
             found.switches.len(),
             switches.len(),
         ));
+        if !is_minimal {
+            best.notes.push(format!(
+                "perhaps fewer of these switches would do: {MOST_ATTEMPTS} runs were spent on leaving some out, and no more \
+                 are"
+            ));
+        }
         Ok(best)
     }
 }

@@ -85,8 +85,13 @@ impl Schedule {
     /// thread of the same priority.
     #[must_use]
     pub fn round_robin(quantum: u32) -> Schedule {
-        let quantum = quantum.max(1);
-        Schedule::new(Strategy::RoundRobin { quantum, left: quantum })
+        Schedule::round_robin_after(quantum, quantum)
+    }
+
+    /// The same after a first turn of so many choices (at least 1).
+    #[must_use]
+    pub fn round_robin_after(first: u32, quantum: u32) -> Schedule {
+        Schedule::new(Strategy::RoundRobin { quantum: quantum.max(1), left: first.max(1) })
     }
 
     /// The default but for these switches, which are in the order of their steps. A switch to somebody who can't go
@@ -304,6 +309,8 @@ mod tests {
         let two = candidates(&[(0, 5), (1, 7), (1, 8), (1, 9)]);
         let (picked, _) = picks(Schedule::round_robin(2), &two, 8);
         assert_eq!(picked, [0, 2, 2, 0, 0, 2, 2, 0]);
+        let (picked, _) = picks(Schedule::round_robin_after(4, 2), &two, 8);
+        assert_eq!(picked, [0, 0, 0, 2, 2, 0, 0, 2], "the first turn has a length of its own");
         let alone = candidates(&[(0, 5), (0, 6)]);
         let (picked, _) = picks(Schedule::round_robin(1), &alone, 1);
         assert_eq!(picked, [1], "the only processor goes on with its next thread");
