@@ -2,7 +2,7 @@
 //! itself to the byte. A twin without the race shows nothing under as many schedules as its race needed, and more.
 #![forbid(unsafe_code)]
 
-use ntpool::{Driver, Event, Machine, Outcome, Schedule};
+use ntpool::{Driver, Event, Hex, Machine, Outcome, Role, Schedule};
 use ntpool_drivers::{Source, Toolchain};
 use std::path::PathBuf;
 
@@ -61,6 +61,14 @@ fn finds(name: &str, rule: &str, most_switches: usize) {
     takes_each_switch(&driver, &found, rule);
 }
 
+/// Where a rule was broken, if it was.
+fn place_of(outcome: &Outcome, rule: &str) -> Option<Hex> {
+    let finding = outcome.findings.iter().find(|finding| finding.rule == rule)?;
+    let at = finding.stacks.iter().rfind(|stack| matches!(stack.role, Role::At | Role::Again))?;
+    let frame = at.frames.first()?;
+    Some(frame.offset.unwrap_or(frame.address))
+}
+
 /// Checks that what was found is not found when any one of its switches is left out.
 fn takes_each_switch(driver: &Driver, found: &Outcome, rule: &str) {
     let (seed, Schedule::At(switches)) = seed_and_schedule(found) else {
@@ -72,7 +80,12 @@ fn takes_each_switch(driver: &Driver, found: &Outcome, rule: &str) {
         let left_out = rest.remove(place);
         let machine = Machine::new().seed(seed).schedule(Schedule::At(rest));
         let outcome = machine.run(driver).expect("a child");
-        assert!(!has(&outcome, rule), "{}: it happens without {left_out:?} as well", driver.name());
+        // Elsewhere the same rule may be broken still, as another race of the same shape.
+        assert!(
+            place_of(&outcome, rule).is_none_or(|place| Some(place) != place_of(found, rule)),
+            "{}: it happens without {left_out:?} as well",
+            driver.name()
+        );
     }
 }
 
