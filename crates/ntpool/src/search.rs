@@ -153,11 +153,12 @@ impl Search<'_> {
         };
         let reduced = fewest(all, same, MOST_ATTEMPTS, &mut try_with)?;
         let Reduced { kept: switches, outcome: mut best, is_minimal } = reduced;
-        let s = if switches.len() == 1 { "" } else { "es" };
+        let switches_in_words =
+            |count: usize| format!("{count} switch{}", if count == 1 { "" } else { "es" });
         best.notes.push(format!(
-            "found under schedule {tried} (seed {seed}), which made {} switches; {} switch{s} of them bring it about",
-            found.switches.len(),
-            switches.len(),
+            "found under schedule {tried} (seed {seed}), which made {}; {} of them bring it about",
+            switches_in_words(found.switches.len()),
+            switches_in_words(switches.len()),
         ));
         if !is_minimal {
             best.notes.push(format!(
