@@ -87,6 +87,23 @@ impl Kernel for Plain {
     }
 }
 
+/// What a machine with a [`Plain`] one inside leaves to it.
+macro_rules! the_rest_as_plain {
+    () => {
+        fn irql(&self) -> u8 {
+            self.inner.irql()
+        }
+
+        fn set_irql(&self, level: u8) {
+            self.inner.set_irql(level);
+        }
+
+        fn time_stamp(&self) -> u64 {
+            self.inner.time_stamp()
+        }
+    };
+}
+
 /// `mov rax, address; call rax`.
 fn call_to(address: u64) -> Vec<u8> {
     let mut code = vec![0x48, 0xB8];
@@ -217,17 +234,7 @@ impl Kernel for Recursive<'_> {
         }
     }
 
-    fn irql(&self) -> u8 {
-        self.inner.irql()
-    }
-
-    fn set_irql(&self, level: u8) {
-        self.inner.set_irql(level);
-    }
-
-    fn time_stamp(&self) -> u64 {
-        self.inner.time_stamp()
-    }
+    the_rest_as_plain!();
 }
 
 #[test]
@@ -268,17 +275,7 @@ impl Kernel for Unwinding<'_> {
         Verdict::Resume(Box::new(target))
     }
 
-    fn irql(&self) -> u8 {
-        self.inner.irql()
-    }
-
-    fn set_irql(&self, level: u8) {
-        self.inner.set_irql(level);
-    }
-
-    fn time_stamp(&self) -> u64 {
-        self.inner.time_stamp()
-    }
+    the_rest_as_plain!();
 }
 
 #[test]
@@ -304,17 +301,7 @@ impl Kernel for Cramped<'_> {
         Verdict::Stop
     }
 
-    fn irql(&self) -> u8 {
-        self.inner.irql()
-    }
-
-    fn set_irql(&self, level: u8) {
-        self.inner.set_irql(level);
-    }
-
-    fn time_stamp(&self) -> u64 {
-        self.inner.time_stamp()
-    }
+    the_rest_as_plain!();
 }
 
 #[test]
@@ -502,17 +489,7 @@ impl Kernel for Mending {
         Verdict::Resume(Box::new(full))
     }
 
-    fn irql(&self) -> u8 {
-        self.inner.irql()
-    }
-
-    fn set_irql(&self, level: u8) {
-        self.inner.set_irql(level);
-    }
-
-    fn time_stamp(&self) -> u64 {
-        self.inner.time_stamp()
-    }
+    the_rest_as_plain!();
 }
 
 #[test]
